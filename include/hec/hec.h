@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The whole public API of libhec. What is not declared below include/hec/ is not public.
+ */
+#ifndef HEC_HEC_H
+#define HEC_HEC_H
+
+#include <hec/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The version of the library that is running, "MAJOR.MINOR.PATCH". Static storage. */
+HEC_API const char *hec_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/json.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+
+void hec__json_init(hec__json *j, hec__strbuf *out)
+{
+    *j = (hec__json){.out = out};
+}
+
+/* Called before every value and key: the comma, if one is due. */
+static void separate(hec__json *j)
+{
+    if (j->after_key) {
+        j->after_key = false;
+        return;
+    }
+    if (j->depth > 0) {
+        if (j->any[j->depth - 1])
+            hec__strbuf_addc(j->out, ',');
+        j->any[j->depth - 1] = true;
+    }
+}
+
+void hec__json_open(hec__json *j, char bracket)
+{
+    assert(j->depth < HEC__JSON_DEPTH && (bracket == '{' || bracket == '['));
+    separate(j);
+    hec__strbuf_addc(j->out, bracket);
+    j->close[j->depth] = bracket == '{' ? '}' : ']';
+    j->any[j->depth] = false;
+    j->depth++;
+}
+
+void hec__json_close(hec__json *j)
+{
+    assert(j->depth > 0);
+    hec__strbuf_addc(j->out, j->close[--j->depth]);
+}
+
+/* Length of the UTF-8 sequence at s, 0 where there is none (RFC 3629: no surrogates, nothing
+ * over U+10FFFF, no long forms). */
+static int utf8_len(const unsigned char *s)
+{
+    unsigned char c = s[0];
+    int n = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
+
+    for (int i = 1; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    if ((c == 0xE0 && s[1] < 0xA0) || (c == 0xED && s[1] > 0x9F) || (c == 0xF0 && s[1] < 0x90) ||
+        (c == 0xF4 && s[1] > 0x8F))
+        return 0;
+    return n;
+}
+
+static void add_quoted(hec__strbuf *out, const char *str)
+{
+    const unsigned char *s = (const unsigned char *)str;
+    int n;
+
+    hec__strbuf_addc(out, '"');
+    for (; *s; s += n ? n : 1) {
+        n = utf8_len(s);
+        if (n == 0)
+            hec__strbuf_adds(out, "\xEF\xBF\xBD");
+        else if (*s == '"' || *s == '\\')
+            hec__strbuf_addf(out, "\\%c", *s);
+        else if (*s < 0x20 || *s == 0x7F)
+            hec__strbuf_addf(out, "\\u%04x", *s);
+        else
+            hec__strbuf_add(out, s, (size_t)n);
+    }
+    hec__strbuf_addc(out, '"');
+}
+
+void hec__json_key(hec__json *j, const char *key)
+{
+    separate(j);
+    add_quoted(j->out, key);
+    hec__strbuf_addc(j->out, ':');
+    j->after_key = true;
+}
+
+void hec__json_str(hec__json *j, const char *s)
+{
+    if (!s) {
+        hec__json_null(j);
+        return;
+    }
+    separate(j);
+    add_quoted(j->out, s);
+}
+
+void hec__json_int(hec__json *j, int64_t v)
+{
+    separate(j);
+    hec__strbuf_addf(j->out, "%" PRId64, v);
+}
+
+void hec__json_uint(hec__json *j, uint64_t v)
+{
+    separate(j);
+    hec__strbuf_addf(j->out, "%" PRIu64, v);
+}
+
+void hec__json_real(hec__json *j, double v)
+{
+    if (!isfinite(v)) {
+        hec__json_null(j);
+        return;
+    }
+    separate(j);
+    hec__strbuf_addf(j->out, "%.15g", v);
+}
+
+void hec__json_bool(hec__json *j, bool v)
+{
+    separate(j);
+    hec__strbuf_adds(j->out, v ? "true" : "false");
+}
+
+void hec__json_null(hec__json *j)
+{
+    separate(j);
+    hec__strbuf_adds(j->out, "null");
+}
