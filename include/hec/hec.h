@@ -6,6 +6,7 @@
 #define HEC_HEC_H
 
 #include <hec/error.h>
+#include <hec/topology.h>
 
 #ifdef __cplusplus
 extern "C" {
