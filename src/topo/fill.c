@@ -40,9 +40,14 @@ static const char *recorded_env(const hec_topology *t, const char *name)
     return NULL;
 }
 
+const char *hec__topology_env_raw(const hec_topology *t, const char *name)
+{
+    return t->environ ? recorded_env(t, name) : getenv(name);
+}
+
 const char *hec__topology_env(const hec_topology *t, const char *name)
 {
-    const char *value = t->environ ? recorded_env(t, name) : getenv(name);
+    const char *value = hec__topology_env_raw(t, name);
 
     return value && *value ? value : NULL;
 }

@@ -109,7 +109,8 @@ int hec_topology_read(const char *root, hec_topology **ret_topology, hec_error *
 {
     static int (*const questions[])(hec_topology *, hec_error *) = {
         hec__topology_read_affinity, hec__topology_read_machine, hec__topology_read_cgroups,
-        hec__topology_read_rlimits,  hec__topology_read_user,
+        hec__topology_read_rlimits,  hec__topology_read_batch,   hec__topology_read_gpus,
+        hec__topology_read_user,
     };
     HEC_AUTO(hec_topology) t = calloc(1, sizeof *t);
     int r;

@@ -34,7 +34,7 @@ struct hec_topology {
     size_t n_gpus, cap_gpus;
     const char *gpu_reason;
     hec_node *nodes;
-    size_t n_nodes, cap_nodes;
+    size_t n_nodes, cap_nodes, last_node;
     hec_numa *numa;
     size_t n_numa, cap_numa;
     const char **notes;
@@ -54,6 +54,9 @@ int hec__topology_file(const hec_topology *t, const char *path, hec__strbuf *out
 /* The variable's value, NULL where it is not set or empty. Borrowed until the environment
  * changes: copy what is kept. */
 const char *hec__topology_env(const hec_topology *t, const char *name);
+
+/* The same, but "" where it is set and empty, which some variables give a meaning. */
+const char *hec__topology_env_raw(const hec_topology *t, const char *name);
 
 /* Whether the variable is a decimal number from min to max. One that is set and is not gets a
  * note, and false. < 0 on failure, 1 found, 0 not. */
@@ -81,6 +84,8 @@ int hec__topology_read_affinity(hec_topology *t, hec_error *err); /* cpus.c */
 int hec__topology_read_machine(hec_topology *t, hec_error *err);  /* memory.c */
 int hec__topology_read_cgroups(hec_topology *t, hec_error *err);  /* quota.c */
 int hec__topology_read_rlimits(hec_topology *t, hec_error *err);  /* memory.c */
+int hec__topology_read_batch(hec_topology *t, hec_error *err);    /* batch.c */
+int hec__topology_read_gpus(hec_topology *t, hec_error *err);     /* gpu.c */
 int hec__topology_read_user(hec_topology *t, hec_error *err);     /* user.c */
 
 #endif
