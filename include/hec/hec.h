@@ -6,6 +6,9 @@
 #define HEC_HEC_H
 
 #include <hec/error.h>
+#include <hec/topology.h>
+#include <hec/task.h>
+#include <hec/pool.h>
 
 #ifdef __cplusplus
 extern "C" {

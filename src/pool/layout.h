@@ -3,7 +3,7 @@
  * What lies where in the shared memory of a pool. docs/formats/shm-layout.md says the same in words.
  *
  * Two memfds. The first, "control", is mapped by every process: the head, one slot per worker, one
- * arena table per process, and the rings. The second, "data", is sparse and holds the blocks; each
+ * block table per process, and the rings. The second, "data", is sparse and holds the blocks; each
  * process maps of it what it makes or takes. Everything is reached by offsets: no pointer is ever
  * stored. Only processes forked from the pool's parent ever map either.
  */
@@ -18,8 +18,8 @@
 #define HEC__MAGIC         0x31636568u /* "hec1" */
 #define HEC__RING_BYTES    (256u * 1024u)
 #define HEC__INLINE_MAX    (HEC__RING_BYTES / 8) /* larger payloads travel in a block */
-#define HEC__ARENA_BLOCKS  65536u
-#define HEC__ARENA_BYTES   (UINT64_C(1) << 42) /* of sparse file per process: 4 TiB */
+#define HEC__STORE_BLOCKS  65536u
+#define HEC__STORE_BYTES   (UINT64_C(1) << 42) /* of sparse file per process: 4 TiB */
 #define HEC__PARENT        UINT32_MAX          /* as the holder of a block */
 #define HEC__WORKERS_MAX   4096u
 
@@ -72,8 +72,8 @@ typedef struct hec__block {
 typedef struct hec__table {
     alignas(64) _Atomic uint32_t given_back; /* index + 1 of the first, 0: none */
     alignas(64) _Atomic uint32_t used;       /* blocks[0..used) exist */
-    uint64_t end;                            /* data file used so far, relative to the arena */
-    hec__block blocks[HEC__ARENA_BLOCKS];
+    uint64_t end;                            /* data file used so far, relative to its maker's part */
+    hec__block blocks[HEC__STORE_BLOCKS];
 } hec__table;
 
 static_assert(sizeof(hec__block) == 32, "a block's entry is half a cache line");
@@ -81,7 +81,7 @@ static_assert(sizeof(hec__slot) % 64 == 0, "slots do not share cache lines");
 
 /* A block, as a message names it. */
 typedef struct hec__ref {
-    uint32_t maker; /* arena number: 0 the parent, k + 1 worker k */
+    uint32_t maker; /* store number: 0 the parent, k + 1 worker k */
     uint32_t block;
     uint64_t size; /* bytes in use */
 } hec__ref;

@@ -21,7 +21,7 @@ int hec_outbox_block(hec_outbox *o, size_t size, void **ret_data, hec_error *err
                          o->rec ? "a block must be added before the payload"
                                 : "more than %u blocks in one message",
                          HEC_BLOCKS_MAX);
-    r = hec__arena_make(o->arena, size, &o->refs[o->nrefs], ret_data, err);
+    r = hec__store_make(o->store, size, &o->refs[o->nrefs], ret_data, err);
     if (r == 0)
         o->nrefs++;
     return r;
@@ -47,7 +47,7 @@ int hec_outbox_payload(hec_outbox *o, const void *data, size_t size, hec_error *
     assert(!o->rec);
     o->payload = size;
     if (size > HEC__INLINE_MAX) {
-        r = hec__arena_make(o->arena, size, &o->refs[o->nrefs], &to, err);
+        r = hec__store_make(o->store, size, &o->refs[o->nrefs], &to, err);
         if (r < 0)
             return r;
         memcpy(to, data, size);
@@ -73,7 +73,7 @@ static void empty(struct hec_outbox *o)
 void hec_outbox_clear(hec_outbox *o)
 {
     for (uint32_t i = 0; i < o->nrefs; i++)
-        hec__arena_drop(o->arena, &o->refs[i]);
+        hec__store_drop(o->store, &o->refs[i]);
     empty(o);
 }
 
@@ -101,7 +101,7 @@ uint64_t hec__outbox_send(struct hec_outbox *o, const hec__rec *like, hec__rec *
     if (o->nrefs)
         memcpy(rec + 1, o->refs, o->nrefs * sizeof(hec__ref));
     for (uint32_t i = 0; i < o->nrefs; i++)
-        hec__arena_sent(o->arena, &o->refs[i], o->holder);
+        hec__store_sent(o->store, &o->refs[i], o->holder);
     empty(o);
     if (ret_rec)
         *ret_rec = rec;

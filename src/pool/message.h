@@ -6,12 +6,12 @@
 #ifndef HEC_POOL_MESSAGE_H
 #define HEC_POOL_MESSAGE_H
 
-#include "pool/arena.h"
+#include "pool/store.h"
 #include "pool/ring.h"
 
 struct hec_outbox {
     hec__ring *ring;   /* borrowed */
-    hec__arena *arena; /* borrowed */
+    hec__store *store; /* borrowed */
     uint32_t holder;   /* who receives: a worker's number or HEC__PARENT */
     /* Called when the ring has no room: returns when it may have, true to try again; false when
      * there is no use in waiting. NULL: there is always room (the caller has looked). */

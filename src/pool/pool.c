@@ -54,11 +54,11 @@ static int parent_init(hec_pool *p, const hec_pool_options *o, hec_error *err)
     if (r == 0)
         r = hec__segment_create(o->workers, &p->segment, err);
     if (r == 0)
-        r = hec__arena_init(&p->arena, p->segment, 0, p->warm_max, err);
+        r = hec__store_init(&p->store, p->segment, 0, p->warm_max, err);
     if (r < 0)
         return r;
-    p->arena.available = hec__pool_available;
-    p->outbox.arena = &p->arena;
+    p->store.available = hec__pool_available;
+    p->outbox.store = &p->store;
     hec__awake_add(p->segment->head, &p->awake, +1);
     if (o->inherit) {
         r = hec__call_create(p, o->inherit, o->inherit_ctx, o->inherit_total, true, &p->inherited,
@@ -148,7 +148,7 @@ void hec_pool_destroy(hec_pool *p, hec_pool_end how)
         free(p->members[k].sent);
     }
     free(p->members);
-    hec__arena_fini(&p->arena);
+    hec__store_fini(&p->store);
     if (p->segment)
         hec__segment_close(p->segment);
     hec__segment_unref(p->segment);

@@ -38,7 +38,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     s->rings_at = rings_at;
     r = hec__shm_create("hec-control", file_size, &s->control_fd, err);
     if (r == 0)
-        r = hec__shm_create("hec-data", (nworkers + 1) * HEC__ARENA_BYTES, &s->data_fd, err);
+        r = hec__shm_create("hec-data", (nworkers + 1) * HEC__STORE_BYTES, &s->data_fd, err);
     if (r == 0)
         r = hec__shm_map(s->control_fd, 0, s->size, HEC__SHM_SHARED, &p, err);
     if (r < 0) {

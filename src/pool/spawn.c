@@ -14,7 +14,7 @@
 
 /* A worker that dies so often before its first answer, without a task to blame, is not to blame
  * itself: something keeps workers from living here. */
-#define STILLBORN_MAX 3u
+#define STILLBORN_MAX 10u
 
 uint64_t hec__pool_available(void)
 {
@@ -194,7 +194,7 @@ int hec__pool_bury(hec_pool *p, uint32_t k, hec_error *err)
     if (n == 0 && blame(p, k, status, &death, &call))
         death.pid = pid;
     r = leave_all(p, k, death.task, call, err);
-    hec__arena_bury(&p->arena, k);
+    hec__store_bury(&p->store, k);
     if (n < 0 || r < 0)
         return n < 0 ? n : r;
     if (call) {

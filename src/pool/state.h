@@ -62,7 +62,7 @@ struct hec_pool {
     hec__segment *segment;
     hec_runner runner;
     hec__watch watch;
-    hec__arena arena;
+    hec__store store;
     struct hec_outbox outbox;
     hec__member *members; /* [nworkers] */
     uint32_t nworkers, alive;
@@ -124,7 +124,7 @@ int hec__pool_spawn(hec_pool *p, uint32_t k, hec_error *err);
 /* Worker k has ended, or its descriptor says so: delivers its last answers, blames the task that
  * ran, sends the others again. Returns deliveries or a failure, as deliver does. */
 int hec__pool_bury(hec_pool *p, uint32_t k, hec_error *err);
-/* Bytes that may still be allocated, for the arenas. */
+/* Bytes that may still be allocated, for the stores. */
 uint64_t hec__pool_available(void);
 
 #endif

@@ -24,7 +24,7 @@ struct hec_worker {
     hec__head *head;
     hec__slot *slot;
     hec__ring tasks, results;
-    hec__arena arena;
+    hec__store store;
     hec_outbox outbox;
     /* the batch that runs */
     hec__claim *claim;
@@ -261,11 +261,11 @@ void hec__worker_main(const hec__worker_start *start)
     w->slot = &w->segment->slots[start->number];
     hec__ring_open_consumer(&w->tasks, &w->slot->tasks, start->tasks, HEC__RING_BYTES);
     hec__ring_open_producer(&w->results, &w->slot->results, start->results, HEC__RING_BYTES);
-    if (hec__arena_init(&w->arena, w->segment, start->number + 1, start->warm_max, NULL) < 0)
+    if (hec__store_init(&w->store, w->segment, start->number + 1, start->warm_max, NULL) < 0)
         _exit(HEC__WORKER_NO_MEMORY);
-    w->arena.available = start->available;
+    w->store.available = start->available;
     w->outbox.ring = &w->results;
-    w->outbox.arena = &w->arena;
+    w->outbox.store = &w->store;
     w->outbox.holder = HEC__PARENT;
     w->outbox.wait_for_room = wait_for_room;
     w->outbox.wait_ctx = w;

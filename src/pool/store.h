@@ -4,17 +4,17 @@
  * again once that one has given them back. Fresh pages cost several times what copying into warm
  * ones does, so blocks are kept warm up to a limit and only then returned to the system.
  *
- * One arena per process, used by it alone. All of its state that must survive the process lies in
+ * One store per process, used by it alone. All of its state that must survive the process lies in
  * the shared table (layout.h); what is here can be made anew from it.
  */
-#ifndef HEC_POOL_ARENA_H
-#define HEC_POOL_ARENA_H
+#ifndef HEC_POOL_STORE_H
+#define HEC_POOL_STORE_H
 
 #include "pool/segment.h"
 
 #define HEC__SIZE_CLASSES 96 /* four per doubling, from 256 KiB on */
 
-typedef struct hec__arena {
+typedef struct hec__store {
     hec__segment *segment; /* borrowed */
     hec__table *table;
     uint32_t number;         /* 0: the parent's, k + 1: worker k's */
@@ -25,28 +25,28 @@ typedef struct hec__arena {
     uint32_t warm_list[HEC__SIZE_CLASSES]; /* free, mapped and with pages: index + 1 */
     uint32_t cold_list[HEC__SIZE_CLASSES]; /* free, without pages */
     uint64_t (*available)(void); /* bytes that may still be allocated; NULL: do not look */
-} hec__arena;
+} hec__store;
 
 /* Takes over the table as it is: blocks that a dead predecessor had made and not sent are free,
  * those it had sent stay with their receivers. warm_max in bytes. */
-int hec__arena_init(hec__arena *a, hec__segment *s, uint32_t number, uint64_t warm_max,
+int hec__store_init(hec__store *a, hec__segment *s, uint32_t number, uint64_t warm_max,
                     hec_error *err);
-void hec__arena_fini(hec__arena *a); /* unmaps; the table stays */
+void hec__store_fini(hec__store *a); /* unmaps; the table stays */
 
 /* A block of at least `size` bytes, mapped for writing. HEC_ENOMEM with a text that names both the
  * size and what is left. */
-int hec__arena_make(hec__arena *a, size_t size, hec__ref *ret_ref, void **ret_data, hec_error *err);
+int hec__store_make(hec__store *a, size_t size, hec__ref *ret_ref, void **ret_data, hec_error *err);
 
 /* Marks a block as sent to `holder`. */
-void hec__arena_sent(hec__arena *a, const hec__ref *ref, uint32_t holder);
+void hec__store_sent(hec__store *a, const hec__ref *ref, uint32_t holder);
 
 /* Takes back a block that was made and not sent. */
-void hec__arena_drop(hec__arena *a, const hec__ref *ref);
+void hec__store_drop(hec__store *a, const hec__ref *ref);
 
 /* The holder is dead: what it held of ours is free. */
-void hec__arena_bury(hec__arena *a, uint32_t holder);
+void hec__store_bury(hec__store *a, uint32_t holder);
 
 /* Collects what was given back. Called by make; worth calling when idle. */
-void hec__arena_collect(hec__arena *a);
+void hec__store_collect(hec__store *a);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pool/arena.h"
+#include "pool/store.h"
 
 #include "base/error.h"
 #include "base/units.h"
@@ -29,14 +29,14 @@ static size_t class_size(uint32_t c)
     return base + base / 4 * (c % 4);
 }
 
-static void push(hec__arena *a, uint32_t *list, uint32_t i)
+static void push(hec__store *a, uint32_t *list, uint32_t i)
 {
     a->links[i] = list[a->table->blocks[i].size_class];
     list[a->table->blocks[i].size_class] = i + 1;
 }
 
 /* Pops from a list; returns index + 1, 0 when empty. */
-static uint32_t pop(hec__arena *a, uint32_t *list, uint32_t size_class)
+static uint32_t pop(hec__store *a, uint32_t *list, uint32_t size_class)
 {
     uint32_t i = list[size_class];
 
@@ -45,7 +45,7 @@ static uint32_t pop(hec__arena *a, uint32_t *list, uint32_t size_class)
     return i;
 }
 
-static void unmap(hec__arena *a, uint32_t i)
+static void unmap(hec__store *a, uint32_t i)
 {
     if (a->maps[i])
         munmap(a->maps[i], class_size(a->table->blocks[i].size_class));
@@ -53,7 +53,7 @@ static void unmap(hec__arena *a, uint32_t i)
 }
 
 /* Puts a free block where it belongs: warm while there is room for it, else without pages. */
-static void shelve(hec__arena *a, uint32_t i)
+static void shelve(hec__store *a, uint32_t i)
 {
     hec__block *b = &a->table->blocks[i];
 
@@ -70,7 +70,7 @@ static void shelve(hec__arena *a, uint32_t i)
     push(a, a->cold_list, i);
 }
 
-static int grow(hec__arena *a, uint32_t need, hec_error *err)
+static int grow(hec__store *a, uint32_t need, hec_error *err)
 {
     uint32_t cap = a->maps_cap ? a->maps_cap : 64;
     void **maps;
@@ -93,18 +93,18 @@ static int grow(hec__arena *a, uint32_t need, hec_error *err)
     return 0;
 }
 
-int hec__arena_init(hec__arena *a, hec__segment *s, uint32_t number, uint64_t warm_max,
+int hec__store_init(hec__store *a, hec__segment *s, uint32_t number, uint64_t warm_max,
                     hec_error *err)
 {
     uint32_t used;
     int r;
 
-    *a = (hec__arena){.segment = s, .table = &s->tables[number], .number = number,
+    *a = (hec__store){.segment = s, .table = &s->tables[number], .number = number,
                       .warm_max = warm_max};
     used = atomic_load_explicit(&a->table->used, memory_order_relaxed);
     r = grow(a, used, err);
     if (r < 0) {
-        hec__arena_fini(a);
+        hec__store_fini(a);
         return r;
     }
     for (uint32_t i = 0; i < used; i++)
@@ -113,7 +113,7 @@ int hec__arena_init(hec__arena *a, hec__segment *s, uint32_t number, uint64_t wa
     return 0;
 }
 
-void hec__arena_fini(hec__arena *a)
+void hec__store_fini(hec__store *a)
 {
     uint32_t used = a->table ? atomic_load_explicit(&a->table->used, memory_order_relaxed) : 0;
 
@@ -127,12 +127,12 @@ void hec__arena_fini(hec__arena *a)
 }
 
 /* A block that never existed before; index + 1, or 0 with the error set. */
-static uint32_t make_new(hec__arena *a, uint32_t size_class, hec_error *err)
+static uint32_t make_new(hec__store *a, uint32_t size_class, hec_error *err)
 {
     uint32_t i = atomic_load_explicit(&a->table->used, memory_order_relaxed);
     hec__block *b = &a->table->blocks[i];
 
-    if (i == HEC__ARENA_BLOCKS || a->table->end + class_size(size_class) > HEC__ARENA_BYTES) {
+    if (i == HEC__STORE_BLOCKS || a->table->end + class_size(size_class) > HEC__STORE_BYTES) {
         hec__fail(err, HEC_ENOMEM, 0, "too many large arrays are alive at once (%u)", i);
         return 0;
     }
@@ -140,7 +140,7 @@ static uint32_t make_new(hec__arena *a, uint32_t size_class, hec_error *err)
         return 0;
     b->size_class = size_class;
     b->committed = 0;
-    b->offset = a->number * HEC__ARENA_BYTES + a->table->end;
+    b->offset = a->number * HEC__STORE_BYTES + a->table->end;
     a->table->end += class_size(size_class);
     /* Release: whoever walks the table after our death sees whole entries. */
     atomic_store_explicit(&a->table->used, i + 1, memory_order_release);
@@ -148,7 +148,7 @@ static uint32_t make_new(hec__arena *a, uint32_t size_class, hec_error *err)
 }
 
 /* Gives the block pages for `size` bytes and a mapping. */
-static int back_with_pages(hec__arena *a, uint32_t i, size_t size, hec_error *err)
+static int back_with_pages(hec__store *a, uint32_t i, size_t size, hec_error *err)
 {
     hec__block *b = &a->table->blocks[i];
     uint64_t more = size > b->committed ? size - b->committed : 0, left;
@@ -169,7 +169,7 @@ static int back_with_pages(hec__arena *a, uint32_t i, size_t size, hec_error *er
     return r;
 }
 
-int hec__arena_make(hec__arena *a, size_t size, hec__ref *ret_ref, void **ret_data, hec_error *err)
+int hec__store_make(hec__store *a, size_t size, hec__ref *ret_ref, void **ret_data, hec_error *err)
 {
     uint32_t size_class = class_of(size), i;
     char text[32];
@@ -178,7 +178,7 @@ int hec__arena_make(hec__arena *a, size_t size, hec__ref *ret_ref, void **ret_da
     if (size_class == HEC__SIZE_CLASSES)
         return hec__fail(err, HEC_ENOMEM, 0, "%s are too much for one array",
                          hec__format_bytes(size, text, sizeof text));
-    hec__arena_collect(a);
+    hec__store_collect(a);
     i = pop(a, a->warm_list, size_class);
     if (i)
         a->warm -= a->table->blocks[i - 1].committed;
@@ -200,7 +200,7 @@ int hec__arena_make(hec__arena *a, size_t size, hec__ref *ret_ref, void **ret_da
     return 0;
 }
 
-void hec__arena_sent(hec__arena *a, const hec__ref *ref, uint32_t holder)
+void hec__store_sent(hec__store *a, const hec__ref *ref, uint32_t holder)
 {
     hec__block *b = &a->table->blocks[ref->block];
 
@@ -209,16 +209,16 @@ void hec__arena_sent(hec__arena *a, const hec__ref *ref, uint32_t holder)
     atomic_store_explicit(&b->state, HEC__BLOCK_SENT, memory_order_relaxed);
 }
 
-void hec__arena_drop(hec__arena *a, const hec__ref *ref)
+void hec__store_drop(hec__store *a, const hec__ref *ref)
 {
     shelve(a, ref->block);
 }
 
-void hec__arena_bury(hec__arena *a, uint32_t holder)
+void hec__store_bury(hec__store *a, uint32_t holder)
 {
     uint32_t used = atomic_load_explicit(&a->table->used, memory_order_relaxed);
 
-    hec__arena_collect(a);
+    hec__store_collect(a);
     for (uint32_t i = 0; i < used; i++) {
         hec__block *b = &a->table->blocks[i];
 
@@ -227,7 +227,7 @@ void hec__arena_bury(hec__arena *a, uint32_t holder)
     }
 }
 
-void hec__arena_collect(hec__arena *a)
+void hec__store_collect(hec__store *a)
 {
     uint32_t i;
 
