@@ -8,6 +8,7 @@
 #include "pool/spin.h"
 #include "pool/worker.h"
 #include "sys/clock.h"
+#include "sys/openmp.h"
 
 #include <hec/topology.h>
 #include <sys/wait.h>
@@ -64,6 +65,7 @@ int hec__pool_spawn(hec_pool *p, uint32_t k, hec_error *err)
     m->self_next = 0;
     m->answered = false;
     hec__awake_add(p->segment->head, &slot->awake, +1);
+    hec__openmp_pause();
     if (p->runner.before_fork)
         p->runner.before_fork(p->runner.ctx);
     r = hec__child_fork(&m->child, err);
