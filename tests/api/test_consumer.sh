@@ -12,7 +12,6 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT INT TERM
 run=0
 failed=0
-# shellcheck disable=SC2317  # the functions below are called through ok()
 
 # ok TEXT COMMAND...: one line of TAP, with what the command printed when it fails.
 ok() {
