@@ -27,7 +27,7 @@ ok() {
     fi
 }
 
-install_it() { meson install -C "$build" --no-rebuild --quiet --destdir "$place/root"; }
+install_it() { meson install -C "$build" --quiet --destdir "$place/root"; }
 pc() { pkg-config --define-variable=prefix="$prefix" "$@" hec; }
 compile() { # OUTPUT PKG-CONFIG-OPTIONS...
     out=$1
