@@ -63,4 +63,4 @@ format: ## lay out the C sources with clang-format
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean: ## remove what was built and the Python environments made here
-	rm -rf build build-* .venv .venv-pythons .mypy_cache .pytest_cache
+	rm -rf build build-* .venv .venv-pythons .venv-bootstrap .mypy_cache .pytest_cache
