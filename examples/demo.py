@@ -70,7 +70,8 @@ def timing(label: str, seconds: float, rate: str) -> str:
 def readable(key: str, value: Any) -> str:
     """A value of pyhec.host() as a person would write it."""
     if isinstance(value, dict):
-        return ", ".join(f"{k} {readable(k, v)}" for k, v in value.items() if v not in (None, [], {}))
+        return ", ".join(f"{k} {readable(k, v)}" for k, v in value.items()
+                         if v not in (None, [], {}))
     if isinstance(value, (list, tuple)):
         shown = [readable(key, v) for v in value[:8]] + (["..."] if len(value) > 8 else [])
         return " ".join(shown)
@@ -159,7 +160,7 @@ def summary(outcomes: list[Outcome]) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run two jobs without and with pyhec.")
-    parser.add_argument("--data", type=Path, default=make_csv.DEFAULT_OUT, help="folder of the data")
+    parser.add_argument("--data", type=Path, default=make_csv.DEFAULT_OUT, help="its folder")
     parser.add_argument("--stations", type=int, default=240, help="CSV files to read (240)")
     parser.add_argument("--values", type=int, default=8000, help="Fibonacci numbers (8000)")
     args = parser.parse_args()

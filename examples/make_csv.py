@@ -33,8 +33,8 @@ def noise(bits: np.random.PCG64, n: int, hours: int) -> np.ndarray:
     """n integers around 0 (standard deviation about 1000), alike over so many hours."""
     raw = bits.random_raw(n + hours - 1)
     # The sum of a number's four 16-bit pieces is close enough to a bell curve.
-    pieces = sum((raw >> np.uint64(16 * i)) & np.uint64(0xFFFF) for i in range(4))
-    steps = pieces.astype(np.int64) - 2 * 0xFFFF
+    pieces = raw.view(np.uint16).reshape(-1, 4).sum(axis=1, dtype=np.int64)
+    steps = pieces - 2 * 0xFFFF
     summed = np.concatenate(([0], np.cumsum(steps)))
     # A sum over h hours spreads by sqrt(h) * 37,837; math.isqrt keeps this an integer too.
     return (summed[hours:] - summed[:-hours]) * 1000 // (37837 * math.isqrt(10000 * hours) // 100)
