@@ -28,6 +28,7 @@ class Cell:
     low: float = 0.0
     high: float = 0.0
     note: str = ""
+    ideal: float = 0.0
 
 
 def summarize(records: list[Record]) -> Cell:
@@ -39,9 +40,10 @@ def summarize(records: list[Record]) -> Cell:
     if not values:
         status = bad.most_common(1)[0][0] if bad else "missing"
         return Cell(status, 0, note="; ".join(notes))
+    ideal = max(float(r.get("extra", {}).get("ideal", 0.0)) for r in records)
     notes += [f"{count} of {len(records)} rounds: {status}" for status, count in bad.items()]
     return Cell("ok", len(values), statistics.median(values), min(values), max(values),
-                "; ".join(notes))
+                "; ".join(notes), ideal)
 
 
 def cells(records: Iterable[Record]) -> dict[tuple[str, str], Cell]:

@@ -63,8 +63,10 @@ def overview(run: Record, found: Cells) -> list[str]:
 def details(run: Record, found: Cells, name: str) -> list[str]:
     """The table of one case."""
     case = run["cases"][name]
+    best = max((cell.ideal for (n, _), cell in found.items() if n == name), default=0.0)
+    ideal = f" At best {number(best)} here." if best else ""
     lines = [f"### {case['title']}", "",
-             f"In {case['unit']}; {case['better']} is better.", "",
+             f"In {case['unit']}; {case['better']} is better.{ideal}", "",
              row(["tool", "median", "min – max", "rounds", "pyhec is better by", "", "note"]),
              row(["---", "---:", "---:", "---:", "---:", "---", "---"])]
     base = found.get((name, run["base"]))

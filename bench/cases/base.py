@@ -5,6 +5,8 @@ once. It runs in a process of its own, so nothing of one measurement is left ove
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -50,3 +52,17 @@ def warm(peer: Peer, size: Size) -> None:
     from bench.work import noop
     peer.open(size.workers)
     peer.map(noop, range(4 * size.workers))
+
+
+def round_trip_us(peer: Peer, count: int, pause_s: float = 0.0, budget_s: float = 1.0) -> float:
+    """The median of so many single calls, or of as many as fit into the budget (at least 20)."""
+    from bench.work import noop
+    times: list[float] = []
+    end = time.perf_counter() + budget_s
+    while len(times) < count and (len(times) < 20 or time.perf_counter() < end):
+        if pause_s:
+            time.sleep(pause_s)
+        start = time.perf_counter()
+        peer.call(noop, len(times))
+        times.append(time.perf_counter() - start)
+    return statistics.median(times) * 1e6

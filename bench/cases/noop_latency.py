@@ -3,22 +3,13 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-
-from bench.cases.base import Case, Sample, Size, warm
+from bench.cases.base import Case, Sample, Size, round_trip_us, warm
 from bench.peers.base import Peer
-from bench.work import noop
 
 
 def measure(peer: Peer, size: Size) -> Sample:
     warm(peer, size)
-    times = []
-    for i in range(size.of(1000, 200)):
-        start = time.perf_counter()
-        peer.call(noop, i)
-        times.append(time.perf_counter() - start)
-    return Sample(statistics.median(times) * 1e6)
+    return Sample(round_trip_us(peer, size.of(1000, 200)))
 
 
 CASE = Case("no-op round trip, warm", "µs", "lower", measure)
