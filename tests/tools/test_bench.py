@@ -150,7 +150,8 @@ def test_comparison() -> None:
 def test_compare_tells_of_a_file_it_cannot_read(tmp_path: Path) -> None:
     path = tmp_path / "empty.jsonl"
     path.write_text("")
-    done = subprocess.run([sys.executable, str(ROOT / "bench" / "compare.py"), str(path), str(path)],
+    script = str(ROOT / "bench" / "compare.py")
+    done = subprocess.run([sys.executable, script, str(path), str(path)],
                           capture_output=True, text=True)
     assert done.returncode == 2 and "without the record of its run" in done.stderr
 
