@@ -43,6 +43,16 @@ def compare(old: list[stats.Record], new: list[stats.Record]) -> list[str]:
     return lines
 
 
+def differences(old: list[stats.Record], new: list[stats.Record]) -> list[str]:
+    """In what the two runs are not alike, so that their ratios mean little."""
+    a, b = (next(r for r in records if r["kind"] == "run") for records in (old, new))
+    lines = [f"{key}: {a.get(key)} and {b.get(key)}" for key in ("quick", "workers")
+             if a.get(key) != b.get(key)]
+    return lines + [f"machine, {key}: {a['machine'].get(key)} and {b['machine'].get(key)}"
+                    for key in ("cpu", "kernel", "python")
+                    if a["machine"].get(key) != b["machine"].get(key)]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compare two result files of bench/run.py.")
     parser.add_argument("old", type=Path)
@@ -55,6 +65,8 @@ def main() -> int:
     except (OSError, ValueError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
+    for line in differences(old, new):
+        print(f"compare: the runs differ in {line}", file=sys.stderr)
     print("\n".join(compare(old, new)))
     return 0
 

@@ -13,7 +13,7 @@ from bench.work import skewed_loops, spin
 
 
 def measure(peer: Peer, size: Size) -> Sample:
-    items = skewed_loops(200 * size.workers, size.workers * size.of(12_000_000, 3_000_000))
+    items = skewed_loops(200 * size.workers, size.workers * size.of(8_000_000, 2_000_000))
     start = time.perf_counter()
     expected = [spin(loops) for loops in items]
     serial = time.perf_counter() - start

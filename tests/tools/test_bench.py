@@ -147,6 +147,11 @@ def test_comparison() -> None:
     assert "| latency (µs) | Tool A | HANG | 1.00 | - | **changed** |" in text
 
 
+def test_comparison_says_in_what_the_runs_differ() -> None:
+    assert compare.differences([run_record()], [run_record()]) == []
+    assert compare.differences([run_record()], [run_record(workers=8)]) == ["workers: 2 and 8"]
+
+
 def test_compare_tells_of_a_file_it_cannot_read(tmp_path: Path) -> None:
     path = tmp_path / "empty.jsonl"
     path.write_text("")
