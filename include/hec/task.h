@@ -23,11 +23,12 @@ extern "C" {
 
 /* How a task ended. X(name, value, word) */
 #define HEC_VERDICTS(X)                                                                            \
-    X(HEC_TASK_DONE, 1, "done")     /* it returned; the payload is its result */                   \
-    X(HEC_TASK_RAISED, 2, "raised") /* it failed by its own means; the payload says how */         \
-    X(HEC_TASK_KILLED, 3, "killed") /* its worker was killed by a signal while it ran */           \
-    X(HEC_TASK_EXITED, 4, "exited") /* it ended its worker by exit() */                            \
-    X(HEC_TASK_REFUSED, 5, "refused") /* its worker could not take its input; the payload is text */
+    X(HEC_TASK_DONE, 1, "done")       /* it returned; the payload is its result */                 \
+    X(HEC_TASK_RAISED, 2, "raised")   /* it failed by its own means; the payload says how */       \
+    X(HEC_TASK_KILLED, 3, "killed")   /* its worker was killed by a signal while it ran */         \
+    X(HEC_TASK_EXITED, 4, "exited")   /* it ended its worker by exit() */                          \
+    X(HEC_TASK_REFUSED, 5, "refused") /* its worker could not take its input; the payload is text  \
+                                       */
 
 typedef enum hec_verdict {
 #define HEC_VERDICT_ENUM(name, value, word) name = (value),
@@ -122,9 +123,9 @@ typedef struct hec_call_ops {
 typedef struct hec_worker hec_worker;
 
 typedef struct hec_batch {
-    uint64_t call;              /* which call; what pack_shared() added was given to open() before */
-    uint64_t first;             /* number of its first task */
-    uint32_t count;             /* tasks packed in the message; fewer may be left to run */
+    uint64_t call;  /* which call; what pack_shared() added was given to open() before */
+    uint64_t first; /* number of its first task */
+    uint32_t count; /* tasks packed in the message; fewer may be left to run */
     const hec_message *message; /* NULL: the worker inherited its input, there is nothing to send */
 } hec_batch;
 
@@ -132,8 +133,8 @@ typedef struct hec_batch {
  * then stop(), and ends by _exit(). Any of them but run may be NULL. */
 typedef struct hec_runner {
     void *ctx;
-    void (*before_fork)(void *ctx);  /* in the parent */
-    void (*after_fork)(void *ctx);   /* in the parent */
+    void (*before_fork)(void *ctx); /* in the parent */
+    void (*after_fork)(void *ctx);  /* in the parent */
     void (*start)(void *ctx, uint32_t worker);
     void (*open)(void *ctx, uint64_t call, const hec_message *shared);
     void (*run)(void *ctx, hec_worker *worker, const hec_batch *batch);

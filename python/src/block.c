@@ -6,8 +6,7 @@
 #include "state.h"
 
 typedef struct block {
-    PyObject_HEAD
-    hec_view view;
+    PyObject_HEAD hec_view view;
 } block;
 
 PyObject *hecmod_block_new(hecmod_state *st, hec_view *view)

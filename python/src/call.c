@@ -52,8 +52,8 @@ PyObject *hecmod_run_task(enum hecmod_kind kind, PyObject *func, PyObject *item)
             return PyErr_Format(PyExc_TypeError, "a task must be (function, args, kwargs), not %R",
                                 item);
         args = PySequence_Tuple(PyTuple_GET_ITEM(item, 1));
-        result = args ? PyObject_Call(PyTuple_GET_ITEM(item, 0), args, PyTuple_GET_ITEM(item, 2))
-                      : NULL;
+        result =
+            args ? PyObject_Call(PyTuple_GET_ITEM(item, 0), args, PyTuple_GET_ITEM(item, 2)) : NULL;
         Py_XDECREF(args);
         return result;
     }
@@ -265,8 +265,8 @@ static int on_death(void *ctx, const hec_death *d)
 
     if (errors && item)
         got = PyObject_CallMethod(errors, "died", "KOiOiiid", (unsigned long long)d->task, c->func,
-                                  (int)c->kind, item, d->verdict == HEC_TASK_KILLED,
-                                  (int)d->detail, (int)d->pid, (double)d->ran_ns / 1e9);
+                                  (int)c->kind, item, d->verdict == HEC_TASK_KILLED, (int)d->detail,
+                                  (int)d->pid, (double)d->ran_ns / 1e9);
     Py_XDECREF(item);
     return put_failure(c, d->task, got) < 0 ? leave_error(c) : 0;
 }

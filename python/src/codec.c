@@ -101,12 +101,11 @@ static int add_blocks(PyObject *buffers, hec_outbox *out, uint64_t *bytes)
 
         if (!view)
             return -1;
-        Py_BEGIN_ALLOW_THREADS
-        r = hec_outbox_block(out, (size_t)view->len, &to, &err);
+        Py_BEGIN_ALLOW_THREADS r = hec_outbox_block(out, (size_t)view->len, &to, &err);
         if (r == 0)
             memcpy(to, view->buf, (size_t)view->len);
-        Py_END_ALLOW_THREADS
-        if (r < 0) {
+        Py_END_ALLOW_THREADS if (r < 0)
+        {
             hecmod_raise(&err);
             return -1;
         }

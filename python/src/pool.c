@@ -2,10 +2,10 @@
  *
  * Pool: the engine as an object.
  *
- * Threads. The interpreter's lock alone would not do: packing a task runs the user's code, which may
- * let another thread in. So a lock of its own goes around every use of the engine, and is given up
- * while the engine waits. One thread at a time steps; others that wait for a call of theirs sleep
- * until that one has news.
+ * Threads. The interpreter's lock alone would not do: packing a task runs the user's code, which
+ * may let another thread in. So a lock of its own goes around every use of the engine, and is given
+ * up while the engine waits. One thread at a time steps; others that wait for a call of theirs
+ * sleep until that one has news.
  */
 #include "state.h"
 
@@ -14,14 +14,13 @@
 #include <unistd.h>
 
 typedef struct hecmod_pool {
-    PyObject_HEAD
-    hecmod_state *st;
+    PyObject_HEAD hecmod_state *st;
     hec_pool *pool; /* NULL: closed */
     hecmod_worker worker;
     PyObject *calls; /* list of the open calls */
     PyThread_type_lock lock;
     unsigned long owner; /* the thread that holds the lock, 0: none */
-    pid_t pid; /* of the process that made it; a forked copy is of no use */
+    pid_t pid;           /* of the process that made it; a forked copy is of no use */
     bool stepping, closing;
     pthread_mutex_t mutex; /* for `news` */
     pthread_cond_t news;   /* a step has ended */
@@ -33,8 +32,7 @@ typedef struct hecmod_pool {
 static void take_lock(hecmod_pool *p)
 {
     if (PyThread_acquire_lock(p->lock, NOWAIT_LOCK) != PY_LOCK_ACQUIRED) {
-        Py_BEGIN_ALLOW_THREADS
-        PyThread_acquire_lock(p->lock, WAIT_LOCK);
+        Py_BEGIN_ALLOW_THREADS PyThread_acquire_lock(p->lock, WAIT_LOCK);
         Py_END_ALLOW_THREADS
     }
     p->owner = PyThread_get_thread_ident();
@@ -100,8 +98,7 @@ static void wait_for_stepper(hecmod_pool *p)
         until.tv_nsec -= 1000000000;
         until.tv_sec++;
     }
-    Py_BEGIN_ALLOW_THREADS
-    pthread_mutex_lock(&p->mutex);
+    Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&p->mutex);
     while (p->steps == seen && pthread_cond_timedwait(&p->news, &p->mutex, &until) == 0)
         continue;
     pthread_mutex_unlock(&p->mutex);
@@ -345,11 +342,10 @@ static void end_pool(hecmod_pool *p, hec_pool_end how)
     hec_pool *pool = p->pool;
 
     p->pool = NULL;
-    Py_BEGIN_ALLOW_THREADS
-    hec_pool_destroy(pool, how);
-    Py_END_ALLOW_THREADS
-    for (Py_ssize_t i = 0; p->calls && i < PyList_GET_SIZE(p->calls); i++)
-        ((hecmod_call *)PyList_GET_ITEM(p->calls, i))->call = NULL;
+    Py_BEGIN_ALLOW_THREADS hec_pool_destroy(pool, how);
+    Py_END_ALLOW_THREADS for (Py_ssize_t i = 0; p->calls && i < PyList_GET_SIZE(p->calls);
+                              i++)((hecmod_call *)PyList_GET_ITEM(p->calls, i))
+        ->call = NULL;
     if (p->calls)
         PyList_SetSlice(p->calls, 0, PyList_GET_SIZE(p->calls), NULL);
     p->worker.inherited = NULL;
@@ -457,7 +453,8 @@ static PyMethodDef pool_methods[] = {
 };
 
 static PyType_Slot pool_slots[] = {
-    {Py_tp_doc, "Pool(workers, call=None)\n\nWorker processes; with a call they inherit its input."},
+    {Py_tp_doc,
+     "Pool(workers, call=None)\n\nWorker processes; with a call they inherit its input."},
     {Py_tp_new, pool_new},
     {Py_tp_init, pool_init},
     {Py_tp_dealloc, pool_dealloc},

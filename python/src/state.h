@@ -31,14 +31,14 @@ static inline PyObject *Py_NewRef(PyObject *o)
 
 typedef struct hecmod_state {
     PyTypeObject *block_type, *call_type, *pool_type;
-    PyObject *dumps, *loads;  /* of _pickle */
-    PyObject *protocol;       /* 5 */
-    PyObject *kw_buffers;     /* ("buffers",) */
-    PyObject *kw_callback;    /* ("buffer_callback",) */
-    PyObject *cloud_dumps;    /* cloudpickle.dumps, once it was needed */
-    PyObject *errors;         /* the module pyhec._errors, once it was needed */
-    PyObject *unsendable;     /* its class Unsendable: stands for an input that could not be packed */
-    bool in_worker;           /* this process is a worker of a pool */
+    PyObject *dumps, *loads; /* of _pickle */
+    PyObject *protocol;      /* 5 */
+    PyObject *kw_buffers;    /* ("buffers",) */
+    PyObject *kw_callback;   /* ("buffer_callback",) */
+    PyObject *cloud_dumps;   /* cloudpickle.dumps, once it was needed */
+    PyObject *errors;        /* the module pyhec._errors, once it was needed */
+    PyObject *unsendable; /* its class Unsendable: stands for an input that could not be packed */
+    bool in_worker;       /* this process is a worker of a pool */
 } hecmod_state;
 
 extern struct PyModuleDef hecmod_def;
@@ -74,8 +74,7 @@ enum hecmod_kind {
 };
 
 typedef struct hecmod_call {
-    PyObject_HEAD
-    hecmod_state *st;
+    PyObject_HEAD hecmod_state *st;
     enum hecmod_kind kind;
     PyObject *func;     /* None for HECMOD_TASKS */
     PyObject *items;    /* a list, or a dict of those that are on their way */
@@ -83,10 +82,10 @@ typedef struct hecmod_call {
     PyObject *ready;    /* a stream's list of (first, [values]) and (index, exception) */
     PyObject *failures; /* dict: index -> exception */
     uint64_t total, done;
-    uint64_t sent;      /* tasks below this have been packed */
-    uint64_t bytes;     /* mean size of a packed task */
-    hec_call *call;     /* while it is open in a pool */
-    PyObject *error;    /* an exception that a callback left, to be raised by the pool */
+    uint64_t sent;   /* tasks below this have been packed */
+    uint64_t bytes;  /* mean size of a packed task */
+    hec_call *call;  /* while it is open in a pool */
+    PyObject *error; /* an exception that a callback left, to be raised by the pool */
 } hecmod_call;
 
 extern PyType_Spec hecmod_call_spec;

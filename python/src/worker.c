@@ -227,10 +227,10 @@ static void reply_singly(hecmod_worker *w, hec_worker *hw, uint64_t first, PyObj
             PyErr_NormalizeException(&type, &why, &traceback);
             errors = hecmod_errors(w->st);
             /* Raises, always: the exception that says which part of which result is to blame. */
-            r = errors ? PyObject_CallMethod(errors, "blame_result", "KOO",
-                                             (unsigned long long)first + k, value,
-                                             why ? why : Py_None)
-                       : NULL;
+            r = errors
+                    ? PyObject_CallMethod(errors, "blame_result", "KOO",
+                                          (unsigned long long)first + k, value, why ? why : Py_None)
+                    : NULL;
             Py_XDECREF(r);
             Py_XDECREF(type);
             Py_XDECREF(why);

@@ -16,8 +16,8 @@ static void call_free(hec_call *c)
     free(c);
 }
 
-int hec__call_create(hec_pool *p, const hec_call_ops *ops, void *ctx, uint64_t total, bool inherited,
-                     hec_call **ret_call, hec_error *err)
+int hec__call_create(hec_pool *p, const hec_call_ops *ops, void *ctx, uint64_t total,
+                     bool inherited, hec_call **ret_call, hec_error *err)
 {
     hec_call *c = calloc(1, sizeof *c), **last = &p->calls;
 

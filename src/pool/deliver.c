@@ -44,8 +44,8 @@ static void account(hec__member *m, const hec__rec *rec)
 static int deliver_one(hec_pool *p, hec__member *m, hec__rec *rec, hec_error *err)
 {
     hec_call *call = hec__pool_find_call(p, rec->call);
-    hec_result result = {.first = rec->first, .count = rec->count,
-                         .verdict = (hec_verdict)rec->verdict};
+    hec_result result = {
+        .first = rec->first, .count = rec->count, .verdict = (hec_verdict)rec->verdict};
     hec_error why = {0};
     hec__inbox in;
     int r;

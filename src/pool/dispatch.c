@@ -77,8 +77,7 @@ static bool helps_itself(const hec_pool *p, uint32_t k)
         return true;
     look = hec__claim_look(&slot->self);
     first = atomic_load_explicit(&slot->self_first, memory_order_relaxed);
-    return hec__claim_limit(look) > 0 &&
-           p->members[k].self_next < first + hec__claim_limit(look);
+    return hec__claim_limit(look) > 0 && p->members[k].self_next < first + hec__claim_limit(look);
 }
 
 bool hec__pool_busy(const hec_pool *p)

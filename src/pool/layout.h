@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What lies where in the shared memory of a pool. docs/formats/shm-layout.md says the same in words.
+ * What lies where in the shared memory of a pool. docs/formats/shm-layout.md says the same in
+ * words.
  *
  * Two memfds. The first, "control", is mapped by every process: the head, one slot per worker, one
  * block table per process, and the rings. The second, "data", is sparse and holds the blocks; each
@@ -15,13 +16,13 @@
 
 #include <assert.h>
 
-#define HEC__MAGIC         0x31636568u /* "hec1" */
-#define HEC__RING_BYTES    (256u * 1024u)
-#define HEC__INLINE_MAX    (HEC__RING_BYTES / 8) /* larger payloads travel in a block */
-#define HEC__STORE_BLOCKS  65536u
-#define HEC__STORE_BYTES   (UINT64_C(1) << 42) /* of sparse file per process: 4 TiB */
-#define HEC__PARENT        UINT32_MAX          /* as the holder of a block */
-#define HEC__WORKERS_MAX   4096u
+#define HEC__MAGIC        0x31636568u /* "hec1" */
+#define HEC__RING_BYTES   (256u * 1024u)
+#define HEC__INLINE_MAX   (HEC__RING_BYTES / 8) /* larger payloads travel in a block */
+#define HEC__STORE_BLOCKS 65536u
+#define HEC__STORE_BYTES  (UINT64_C(1) << 42) /* of sparse file per process: 4 TiB */
+#define HEC__PARENT       UINT32_MAX          /* as the holder of a block */
+#define HEC__WORKERS_MAX  4096u
 
 typedef struct hec__head {
     uint32_t magic, nworkers;
@@ -72,7 +73,7 @@ typedef struct hec__block {
 typedef struct hec__table {
     alignas(64) _Atomic uint32_t given_back; /* index + 1 of the first, 0: none */
     alignas(64) _Atomic uint32_t used;       /* blocks[0..used) exist */
-    uint64_t end;                            /* data file used so far, relative to its maker's part */
+    uint64_t end; /* data file used so far, relative to its maker's part */
     hec__block blocks[HEC__STORE_BLOCKS];
 } hec__table;
 

@@ -143,8 +143,8 @@ int hec_message_take(const hec_message *m, uint32_t i, hec_view *ret_view, hec_e
     hec__inbox *in = m->engine;
 
     if (i >= m->nblocks || in->taken[i / 64] >> i % 64 & 1)
-        return hec__fail(err, HEC_EINVAL, 0, "block %u of a message of %u was taken or is not there",
-                         i, m->nblocks);
+        return hec__fail(err, HEC_EINVAL, 0,
+                         "block %u of a message of %u was taken or is not there", i, m->nblocks);
     in->taken[i / 64] |= UINT64_C(1) << i % 64;
     return hec__segment_view(in->segment, &in->refs[i], ret_view, err);
 }

@@ -3,8 +3,8 @@
  * A ring of records between one producer and one consumer, in shared memory.
  *
  * Knows nothing of what the records mean, and never sleeps: who waits, and how, is the caller's
- * business. head and tail count bytes since the beginning and never wrap (2^64 bytes is a century at
- * 5 GB/s). The data is mapped twice in a row, so a record is always in one piece.
+ * business. head and tail count bytes since the beginning and never wrap (2^64 bytes is a century
+ * at 5 GB/s). The data is mapped twice in a row, so a record is always in one piece.
  *
  * Invariants: tail <= head <= tail + size; the producer alone writes head, the consumer alone
  * writes tail. Bytes in [tail, head) belong to the consumer, the others to the producer.
@@ -18,7 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What both sides see. On lines of their own: each is written by one side and polled by the other. */
+/* What both sides see. On lines of their own: each is written by one side and polled by the other.
+ */
 typedef struct hec__ring_ends {
     alignas(64) _Atomic uint64_t head;
     alignas(64) _Atomic uint64_t tail;

@@ -18,11 +18,11 @@ typedef struct hec__segment {
     _Atomic uint32_t views;  /* mapped now */
     pid_t pid;               /* the process whose views these are; a forked copy is nobody's */
     int control_fd, data_fd;
-    size_t size;         /* of the control mapping */
-    hec__head *head;     /* mapped; what follows points into the same mapping */
-    hec__slot *slots;    /* [nworkers] */
-    hec__table *tables;  /* [nworkers + 1]; 0 is the parent's */
-    uint64_t rings_at;   /* offset of the first ring in the control file */
+    size_t size;        /* of the control mapping */
+    hec__head *head;    /* mapped; what follows points into the same mapping */
+    hec__slot *slots;   /* [nworkers] */
+    hec__table *tables; /* [nworkers + 1]; 0 is the parent's */
+    uint64_t rings_at;  /* offset of the first ring in the control file */
 } hec__segment;
 
 int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err);

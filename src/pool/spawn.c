@@ -132,7 +132,8 @@ static int blame(hec_pool *p, uint32_t k, int status, hec_death *ret_death, hec_
     hec__slot *slot = &p->segment->slots[k];
     uint64_t task = atomic_load_explicit(&slot->task, memory_order_relaxed);
     uint64_t since = atomic_load_explicit(&slot->since_ns, memory_order_relaxed);
-    hec_call *call = hec__pool_find_call(p, atomic_load_explicit(&slot->call, memory_order_relaxed));
+    hec_call *call =
+        hec__pool_find_call(p, atomic_load_explicit(&slot->call, memory_order_relaxed));
 
     if (task-- == 0 || !call || status == HEC__WORKER_NO_MEMORY << 8)
         return 0;
@@ -140,14 +141,14 @@ static int blame(hec_pool *p, uint32_t k, int status, hec_death *ret_death, hec_
     if (!is_unanswered(p, k, call, task))
         return 0;
     *ret_call = call;
-    *ret_death = (hec_death){.task = task,
-                             .verdict = status >= 0 && WIFEXITED(status) ? HEC_TASK_EXITED
-                                                                         : HEC_TASK_KILLED,
-                             .detail = status < 0            ? -1
-                                       : WIFEXITED(status) ? WEXITSTATUS(status)
-                                                           : WTERMSIG(status),
-                             .worker = k,
-                             .ran_ns = hec__now_ns() - since};
+    *ret_death =
+        (hec_death){.task = task,
+                    .verdict = status >= 0 && WIFEXITED(status) ? HEC_TASK_EXITED : HEC_TASK_KILLED,
+                    .detail = status < 0          ? -1
+                              : WIFEXITED(status) ? WEXITSTATUS(status)
+                                                  : WTERMSIG(status),
+                    .worker = k,
+                    .ran_ns = hec__now_ns() - since};
     return 1;
 }
 

@@ -53,9 +53,9 @@ typedef struct hec__member {
     hec__ring tasks, results;
     hec__sent *sent; /* a queue: sent[(first_sent + i) % sent_cap] */
     uint32_t first_sent, nsent, sent_cap;
-    uint64_t self_next;  /* end of what it answered of the ranges it took by itself */
-    uint32_t stillborn;  /* deaths in a row before any answer */
-    bool answered;       /* since it was started */
+    uint64_t self_next; /* end of what it answered of the ranges it took by itself */
+    uint32_t stillborn; /* deaths in a row before any answer */
+    bool answered;      /* since it was started */
 } hec__member;
 
 struct hec_pool {
@@ -82,8 +82,8 @@ static inline hec__sent *hec__sent_at(hec__member *m, uint32_t i)
 
 /* call.c */
 
-int hec__call_create(hec_pool *p, const hec_call_ops *ops, void *ctx, uint64_t total, bool inherited,
-                     hec_call **ret_call, hec_error *err);
+int hec__call_create(hec_pool *p, const hec_call_ops *ops, void *ctx, uint64_t total,
+                     bool inherited, hec_call **ret_call, hec_error *err);
 
 /* dispatch.c */
 
@@ -100,7 +100,8 @@ typedef enum hec__moved {
 hec__moved hec__pool_rebalance(hec_pool *p);
 /* Puts tasks back to be sent once more. HEC_ENOMEM. */
 int hec__call_again(hec_call *call, uint64_t first, uint64_t count, hec_error *err);
-/* Notes that tasks of the inherited call were answered; returns how many of them were not before. */
+/* Notes that tasks of the inherited call were answered; returns how many of them were not before.
+ */
 uint64_t hec__call_answered(hec_call *call, uint64_t first, uint64_t count);
 /* Tasks of the inherited call that nobody has and nobody answered (their worker died between taking
  * and noting them) are queued again. Returns whether there were any; HEC_ENOMEM. */

@@ -99,8 +99,8 @@ int hec__store_init(hec__store *a, hec__segment *s, uint32_t number, uint64_t wa
     uint32_t used;
     int r;
 
-    *a = (hec__store){.segment = s, .table = &s->tables[number], .number = number,
-                      .warm_max = warm_max};
+    *a = (hec__store){
+        .segment = s, .table = &s->tables[number], .number = number, .warm_max = warm_max};
     used = atomic_load_explicit(&a->table->used, memory_order_relaxed);
     r = grow(a, used, err);
     if (r < 0) {

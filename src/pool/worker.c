@@ -133,8 +133,13 @@ hec_outbox *hec_worker_outbox(hec_worker *w)
 void hec_worker_reply(hec_worker *w, uint64_t first, uint32_t count, hec_verdict verdict)
 {
     uint64_t now = hec__now_ns(), elapsed = now - w->replied_ns;
-    hec__rec like = {.kind = HEC__REC_RESULT, .flags = w->reply_flags, .call = w->call,
-                     .first = first, .count = count, .verdict = verdict, .elapsed_ns = elapsed};
+    hec__rec like = {.kind = HEC__REC_RESULT,
+                     .flags = w->reply_flags,
+                     .call = w->call,
+                     .first = first,
+                     .count = count,
+                     .verdict = verdict,
+                     .elapsed_ns = elapsed};
 
     hec__pace_add(&w->pace, elapsed, count);
     hec__outbox_send(&w->outbox, &like, NULL);

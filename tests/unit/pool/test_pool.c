@@ -53,8 +53,9 @@ static void sent_call(uint32_t workers, uint64_t n, int repeats)
         hec_call *c = NULL;
 
         squares_init(&s, n, NULL);
-        good = hec_call_open(p, &squares_ops, &s, n, &c, &err) == 0 && squares_finish(p, &s, &err) &&
-               squares_right(&s) && s.packed >= n && s.shared_packed <= workers;
+        good = hec_call_open(p, &squares_ops, &s, n, &c, &err) == 0 &&
+               squares_finish(p, &s, &err) && squares_right(&s) && s.packed >= n &&
+               s.shared_packed <= workers;
         hec_call_close(c);
         squares_fini(&s);
     }

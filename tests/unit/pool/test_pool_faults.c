@@ -45,8 +45,9 @@ static void misdeed(unsigned char deed, uint64_t at, uint64_t n, bool inherited)
     squares_init(&s, n, deeds);
     p = make(2, &s, inherited, &c);
     ok(squares_finish(p, &s, &err) && squares_right(&s),
-       "deed %d in task %llu of %llu (%s): that one is named, the others are answered once %s", deed,
-       (unsigned long long)at, (unsigned long long)n, inherited ? "inherited" : "sent", err.text);
+       "deed %d in task %llu of %llu (%s): that one is named, the others are answered once %s",
+       deed, (unsigned long long)at, (unsigned long long)n, inherited ? "inherited" : "sent",
+       err.text);
     if (deed == DIE_BY_SIGNAL)
         ok(s.deaths == 1 && s.last_dead == at && s.last_signal == SIGSEGV, "by signal 11");
     if (deed == EXIT)
@@ -112,7 +113,8 @@ static void take_back(bool inherited)
     squares_init(&s, N, deeds);
     began = hec__now_ns();
     p = make(4, &s, inherited, &c);
-    ok(squares_finish(p, &s, &err) && squares_right(&s), "slow tasks after quick ones %s", err.text);
+    ok(squares_finish(p, &s, &err) && squares_right(&s), "slow tasks after quick ones %s",
+       err.text);
     /* 40 x 20 ms on 4 workers are 200 ms; 800 if one worker had kept them. Sleeps need no CPU. */
     ok(hec__now_ns() - began < 500 * UINT64_C(1000000), "they are shared out: %.0f ms",
        (double)(hec__now_ns() - began) / 1e6);
