@@ -58,7 +58,7 @@ static int read_grant(hec_topology *t, hec_error *err)
     if (r >= 0)
         r = read_hostfile(t, err);
     if (r >= 0)
-        r = hec__batch_this_node(t, t->host, &node, err);
+        r = hec__batch_this_node(t, t->host, true, &node, err);
     if (r < 0)
         return r;
     if (node >= 0 && t->nodes[node].cpus > 0)

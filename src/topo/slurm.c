@@ -63,7 +63,12 @@ static int read_nodes(hec_topology *t, struct slurm *s, hec_error *err)
             cpus = 0;
         r = hec__topology_node(t, hec__slice_of(hosts.names[i]), (uint32_t)cpus, err);
     }
-    return r < 0 ? r : hec__batch_this_node(t, self ? self : t->host, &s->node, err);
+    if (r < 0)
+        return r;
+    /* The shell of salloc runs where salloc was typed, mostly a login node, and knows no node name.
+     * The job's number holds there too: who types the command there by mistake should not take the
+     * whole login node. */
+    return hec__batch_this_node(t, self ? self : t->host, self != NULL, &s->node, err);
 }
 
 /* Whether the variable is there and says one node, or says nothing. */
