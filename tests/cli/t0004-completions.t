@@ -21,12 +21,12 @@ complete_words()
     _hec
     printf '%s\n' "${COMPREPLY[@]}" | sort
 }
-is "$(complete_words '')" "$(printf '%s\n' $verbs $(options --help) | sort)" 'bash: the verbs'
+is "$(complete_words '')" "$({ echo "$verbs" && options --help; } | sort)" 'bash: the verbs'
 is "$(complete_words ho)" host 'bash: a verb that has begun'
 for verb in $verbs; do
     is "$(complete_words "$verb" --)" "$(options help "$verb")" "bash: options of $verb"
 done
-is "$(complete_words help h)" "$(printf '%s\n' $verbs | grep ^h)" 'bash: verbs after help'
+is "$(complete_words help h)" "$(echo "$verbs" | grep ^h)" 'bash: verbs after help'
 is "$(cd "$HEC_SOURCE" && complete_words host --root tests/c)" tests/cli 'bash: directories'
 
 is "$(sed -n "s/^        '\([a-z]*\):.*/\1/p" "$dir/_hec" | sort)" "$verbs" 'zsh: the verbs'
@@ -35,7 +35,7 @@ for verb in $verbs; do
         "$(options help "$verb")" "zsh: options of $verb"
 done
 
-is "$(sed -n 's/^complete -c hec -n __fish_use_subcommand -a \([a-z]*\).*/\1/p' "$dir/hec.fish" | sort)" \
+is "$(sed -n 's/^.* __fish_use_subcommand -a \([a-z]*\).*/\1/p' "$dir/hec.fish" | sort)" \
     "$verbs" 'fish: the verbs'
 for verb in $verbs; do
     is "$(sed -n -e "/seen_subcommand_from $verb'/s/.* -l \([a-z]*\) .*/--\1/p" \

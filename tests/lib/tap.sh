@@ -16,7 +16,8 @@ WORK=$(mktemp -d "${TMPDIR:-/tmp}/hec-test.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
 
 # What the user of the tests has set must not decide them.
-for tap_var in $(env | sed -n 's/^\(\(HEC_CPUS\|HEC_MEMORY\|SLURM_[A-Z_]*\|PBS_[A-Z_]*\|LSB_[A-Z_]*\|CUDA_VISIBLE_DEVICES\|NSLOTS\|JOB_ID\)\)=.*/\1/p'); do
+tap_theirs='HEC_CPUS|HEC_MEMORY|(SLURM|PBS|LSB)_[A-Z_]*|[A-Z]*_VISIBLE_DEVICES|NSLOTS|JOB_ID'
+for tap_var in $(env | sed -nE "s/^($tap_theirs)=.*/\1/p"); do
     unset "$tap_var"
 done
 unset tap_var
@@ -94,7 +95,10 @@ no_err()
 # json_get FILE EXPRESSION: of the one JSON value v in FILE, as Python prints it.
 json_get()
 {
-    python3 -c 'import json, sys; v = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"
+    python3 -c '
+import json, sys
+v = json.load(open(sys.argv[1]))
+print(eval(sys.argv[2]))' "$1" "$2"
 }
 
 done_testing()
