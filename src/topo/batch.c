@@ -21,6 +21,11 @@ int hec__topology_read_batch(hec_topology *t, hec_error *err)
     return 0;
 }
 
+const char *hec__batch_plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 int hec__batch_job(hec_topology *t, hec_error *err, const char *fmt, ...)
 {
     char text[128];

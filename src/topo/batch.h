@@ -16,6 +16,9 @@ typedef struct hec__batch {
 
 extern const hec__batch hec__batch_slurm, hec__batch_lsf, hec__batch_pbs, hec__batch_sge;
 
+/* "" for 1 and "s" for any other number of things. */
+const char *hec__batch_plural(uint64_t n);
+
 /* Sets t->job; as printf. */
 int hec__batch_job(hec_topology *t, hec_error *err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -67,8 +67,9 @@ static int add_openpbs(hec_topology *t, long node, uint64_t lines, hec_error *er
                                   "PBS job %s: its number of CPUs is not in the "
                                   "environment",
                                   t->job);
-    return hec__topology_limit(t, &t->cpus, "batch", cpus, err, "PBS job %s: %" PRIu64 " CPUs (%s)",
-                               t->job, cpus, why);
+    return hec__topology_limit(t, &t->cpus, "batch", cpus, err,
+                               "PBS job %s: %" PRIu64 " CPU%s (%s)", t->job, cpus,
+                               hec__batch_plural(cpus), why);
 }
 
 static int add_torque(hec_topology *t, uint64_t lines, hec_error *err)
@@ -89,7 +90,8 @@ static int add_torque(hec_topology *t, uint64_t lines, hec_error *err)
                                   "environment",
                                   t->job);
     return hec__topology_limit(t, &t->cpus, "batch", cpus, err,
-                               "Torque job %s: %" PRIu64 " CPUs (%s)", t->job, cpus, why);
+                               "Torque job %s: %" PRIu64 " CPU%s (%s)", t->job, cpus,
+                               hec__batch_plural(cpus), why);
 }
 
 static int read_grant(hec_topology *t, hec_error *err)

@@ -114,16 +114,11 @@ static int read_variables(hec_topology *t, struct slurm *s, hec_error *err)
     return r < 0 ? r : read_tasks(t, s, err);
 }
 
-static const char *plural(uint64_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
 static int limit_cpus(hec_topology *t, uint64_t cpus, const char *why, hec_error *err)
 {
     return hec__topology_limit(t, &t->cpus, "batch", cpus, err,
-                               "Slurm job %s: %" PRIu64 " CPU%s (%s)", t->job, cpus, plural(cpus),
-                               why);
+                               "Slurm job %s: %" PRIu64 " CPU%s (%s)", t->job, cpus,
+                               hec__batch_plural(cpus), why);
 }
 
 /* The whole job's CPUs on this node, for a batch script. */
@@ -140,7 +135,7 @@ static int add_job_cpus(hec_topology *t, const struct slurm *s, hec_error *err)
                                   t->job);
     if (s->per_task && (s->on_node == 0 || (s->tasks && asked <= s->on_node))) {
         snprintf(why, sizeof why, "SLURM_CPUS_PER_TASK=%" PRIu64 " × %" PRIu64 " task%s",
-                 s->per_task, tasks, plural(tasks));
+                 s->per_task, tasks, hec__batch_plural(tasks));
         return limit_cpus(t, asked, why, err);
     }
     snprintf(why, sizeof why, "SLURM_CPUS_ON_NODE=%" PRIu64, s->on_node);
@@ -165,7 +160,7 @@ static int add_task_cpus(hec_topology *t, const struct slurm *s, hec_error *err)
                                   "environment",
                                   t->job);
     snprintf(why, sizeof why, "SLURM_CPUS_ON_NODE=%" PRIu64 " ÷ %" PRIu64 " task%s, step %" PRIu64,
-             s->on_node, tasks, plural(tasks), s->step_id);
+             s->on_node, tasks, hec__batch_plural(tasks), s->step_id);
     return limit_cpus(t, share ? share : 1, why, err);
 }
 
@@ -184,7 +179,7 @@ static int add_memory(hec_topology *t, const struct slurm *s, hec_error *err)
         if (r < 0)
             return r;
         snprintf(why, sizeof why, "SLURM_MEM_PER_CPU=%" PRIu64 " MB × %" PRIu64 " CPU%s", mb,
-                 s->on_node, plural(s->on_node));
+                 s->on_node, hec__batch_plural(s->on_node));
         mb = mb * s->on_node < (UINT64_MAX >> 20) ? mb * s->on_node : 0;
     }
     if (mb == 0) /* not said, or --mem=0: the whole node's */
