@@ -43,7 +43,7 @@ static int count_at(hec_topology *t, const char *name, long place, uint64_t *ret
 static int read_nodes(hec_topology *t, struct slurm *s, hec_error *err)
 {
     const char *list = hec__topology_env(t, "SLURM_JOB_NODELIST");
-    const char *counts = hec__topology_env(t, "SLURM_JOB_CPUS_PER_NODE");
+    hec__counts counts = {.rest = hec__slice_of(hec__topology_env(t, "SLURM_JOB_CPUS_PER_NODE"))};
     const char *self = hec__topology_env(t, "SLURMD_NODENAME");
     hec__hosts hosts = {NULL, 0, 0};
     hec_error bad;
@@ -56,25 +56,15 @@ static int read_nodes(hec_topology *t, struct slurm *s, hec_error *err)
         r = hec__topology_note(t, err, "SLURM_JOB_NODELIST='%.60s' is ignored: %s", list, bad.text);
     else if (r < 0)
         return hec__topology_nomem(err);
-    for (size_t i = 0; r >= 0 && i < hosts.n; i++) {
-        uint64_t cpus = 0;
-
-        if (!counts || !hec__counts_at(counts, i, &cpus))
-            cpus = 0;
-        r = hec__topology_node(t, hec__slice_of(hosts.names[i]), (uint32_t)cpus, err);
-    }
+    for (size_t i = 0; r >= 0 && i < hosts.n; i++)
+        r = hec__topology_node(t, hec__slice_of(hosts.names[i]),
+                               (uint32_t)hec__counts_next(&counts), err);
     if (r < 0)
         return r;
     /* The shell of salloc runs where salloc was typed, mostly a login node, and knows no node name.
      * The job's number holds there too: who types the command there by mistake should not take the
      * whole login node. */
     return hec__batch_this_node(t, self ? self : t->host, self != NULL, &s->node, err);
-}
-
-/* Whether the variable is there and says one node, or says nothing. */
-static bool one_node(const hec_topology *t)
-{
-    return t->n_nodes <= 1;
 }
 
 static int read_tasks(hec_topology *t, struct slurm *s, hec_error *err)
@@ -92,7 +82,7 @@ static int read_tasks(hec_topology *t, struct slurm *s, hec_error *err)
     r = count_at(t, "SLURM_TASKS_PER_NODE", s->node, &s->tasks, err);
     if (r == 0)
         r = hec__topology_env_uint(t, "SLURM_NTASKS_PER_NODE", 1, COUNT_MAX, &s->tasks, err);
-    if (r == 0 && one_node(t))
+    if (r == 0 && t->n_nodes <= 1)
         r = hec__topology_env_uint(t, "SLURM_NTASKS", 1, COUNT_MAX, &s->tasks, err);
     return r;
 }

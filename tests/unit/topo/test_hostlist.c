@@ -96,6 +96,17 @@ static void test_counts(void)
     counts("", 0, 0);
 }
 
+static void test_next(void)
+{
+    hec__counts c = {.rest = hec__slice_of("2(x2),1,oops")};
+
+    ok(hec__counts_next(&c) == 2 && hec__counts_next(&c) == 2, "counts one after the other");
+    ok(hec__counts_next(&c) == 1, "and the next");
+    ok(hec__counts_next(&c) == 0 && hec__counts_next(&c) == 0, "0 from where it is malformed");
+    c = (hec__counts){.rest = hec__slice_of(NULL)};
+    ok(hec__counts_next(&c) == 0, "0 where there is no list");
+}
+
 static void test_no_memory(void)
 {
     hec_error err;
@@ -122,6 +133,7 @@ int main(void)
 {
     test_lists();
     test_counts();
+    test_next();
     test_no_memory();
     return done_testing();
 }
