@@ -7,6 +7,8 @@
 
 #include <hec/error.h>
 #include <hec/topology.h>
+#include <hec/task.h>
+#include <hec/pool.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#pragma GCC poison strcpy strcat sprintf vsprintf strtok strncpy strncat gets gmtime localtime   \
+#undef sprintf /* clang's fortified stdio.h has it as a macro */
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok strncpy strncat gets gmtime localtime     \
     ctime asctime atoi atol atof
 #endif
 

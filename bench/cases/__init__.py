@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+"""The cases, in the order of the tables. A new case is a new file here and a line below."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from bench.cases.base import Case
+
+NAMES = ["noop_latency", "idle_latency", "noop_map", "noop_stream", "cold_start",
+         "cold_start_pandas", "script100", "fib_speedup", "skewed", "array_in", "results_out"]
+
+
+def load(name: str) -> Case:
+    """The case of that file name."""
+    case = import_module(f"bench.cases.{name}").CASE
+    assert isinstance(case, Case)
+    return case

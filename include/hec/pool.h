@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The engine of one node: worker processes over shared memory.
+ *
+ * Workers are forked from the calling process. A pool may be created around one *inherited* call:
+ * its workers were forked after the input existed, so nothing of it has to travel, and they take
+ * ranges of task numbers from a shared counter. Other calls may be opened and closed at any time;
+ * their tasks are packed into messages.
+ *
+ * Threads: one thread at a time in any function of a pool, but for hec_pool_step() while it waits,
+ * that is between wait_begin() and wait_end() of the runner: then others may use the pool, though
+ * not step or destroy it.
+ *
+ * Lifetime: workers end with hec_pool_destroy(), and also when the parent process ends in whatever
+ * way. Nothing has a name in the file system, so nothing is left behind.
+ */
+#ifndef HEC_POOL_H
+#define HEC_POOL_H
+
+#include <hec/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hec_pool hec_pool;
+typedef struct hec_call hec_call;
+
+typedef struct hec_pool_options {
+    uint32_t workers;            /* 1 to 4096 */
+    uint32_t cpus;               /* granted CPUs; 0: ask hec_topology. Decides who may spin. */
+    const hec_runner *runner;    /* copied */
+    const hec_call_ops *inherit; /* the inherited call, or NULL; copied */
+    void *inherit_ctx;
+    uint64_t inherit_total; /* its number of tasks */
+} hec_pool_options;
+
+/* Forks the workers. If not all of them can be started, fewer do the work, as long as there is one.
+ * On success *ret_pool is the caller's, to end with hec_pool_destroy().
+ * HEC_EINVAL, HEC_ENOMEM, HEC_ESYS (no process, descriptor or memory to be had). */
+HEC_API int hec_pool_create(const hec_pool_options *options, hec_pool **ret_pool, hec_error *err);
+
+typedef enum hec_pool_end {
+    HEC_POOL_FINISH, /* workers that are idle leave in order, those that still run are killed */
+    HEC_POOL_NOW,    /* all are killed */
+} hec_pool_end;
+
+/* Ends the workers and waits for their end. Returns within 5 s even when a worker cannot be
+ * stopped in order. Views that were taken stay valid. NULL is fine. */
+HEC_API void hec_pool_destroy(hec_pool *pool, hec_pool_end how);
+
+/* Workers alive now. */
+HEC_API uint32_t hec_pool_workers(const hec_pool *pool);
+
+/* The process id of worker k, 0 while it has none. */
+HEC_API int32_t hec_pool_pid(const hec_pool *pool, uint32_t k);
+
+/* Bytes of shared memory that have pages now: arrays in flight or kept warm. */
+HEC_API uint64_t hec_pool_memory(const hec_pool *pool);
+
+/* The inherited call, NULL when the pool has none. Borrowed. */
+HEC_API hec_call *hec_pool_inherited(const hec_pool *pool);
+
+/* Opens a call of `total` tasks; ops is copied. On success *ret_call is the pool's, to end with
+ * hec_call_close(). HEC_ENOMEM. */
+HEC_API int hec_call_open(hec_pool *pool, const hec_call_ops *ops, void *ctx, uint64_t total,
+                          hec_call **ret_call, hec_error *err);
+
+/* There are more tasks than was said: `total` of them now. */
+HEC_API void hec_call_extend(hec_call *call, uint64_t total);
+
+/* Ends a call: tasks that have not begun are dropped, results still to come are ignored. */
+HEC_API void hec_call_close(hec_call *call);
+
+/* Sends what can be sent without waiting; cheap. Useful after hec_call_extend() from a thread that
+ * is not the one in hec_pool_step(). */
+HEC_API int hec_pool_kick(hec_pool *pool, hec_error *err);
+
+/* Does what there is to do: sends tasks, delivers results and deaths through the calls' functions,
+ * replaces dead workers. If there is nothing, waits for at most timeout_ms (-1: no limit).
+ * Returns how many deliveries there were (0: none within the time, or a spurious wake-up);
+ * HEC_EINTR when a signal came; HEC_ECALLBACK when a function of a call failed;
+ * HEC_ESYS, HEC_ENOMEM when no worker is left and none can be started. */
+HEC_API int hec_pool_step(hec_pool *pool, int timeout_ms, hec_error *err);
+
+/* Makes a step that waits in another thread return soon. Any thread. */
+HEC_API void hec_pool_wake(hec_pool *pool);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

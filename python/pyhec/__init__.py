@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""Run the code you have on every core you may use.
+
+    from pyhec import parallel_processing as pp
+    from pyhec import Parallel, delayed, Pool, Executor
+
+Nothing is imported before it is needed, so that ``import pyhec`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from . import parallel_processing as parallel_processing
+    from ._errors import FileReadError as FileReadError
+    from ._errors import NoFilesError as NoFilesError
+    from ._errors import Partial as Partial
+    from ._errors import RemoteTraceback as RemoteTraceback
+    from ._errors import ResultError as ResultError
+    from ._errors import TaskError as TaskError
+    from ._errors import WorkerDied as WorkerDied
+    from ._errors import partial as partial
+    from ._host import cpu_count as cpu_count
+    from ._host import host as host
+    from ._parallel import Parallel as Parallel
+    from ._parallel import delayed as delayed
+    from ._pool import Pool as Pool
+    from .executor import Executor as Executor
+
+#: Where each public name lives.
+_HOMES = {
+    "Executor": "executor",
+    "FileReadError": "_errors",
+    "NoFilesError": "_errors",
+    "Parallel": "_parallel",
+    "Partial": "_errors",
+    "Pool": "_pool",
+    "RemoteTraceback": "_errors",
+    "ResultError": "_errors",
+    "TaskError": "_errors",
+    "WorkerDied": "_errors",
+    "cpu_count": "_host",
+    "delayed": "_parallel",
+    "host": "_host",
+    "partial": "_errors",
+}
+
+__all__ = ["__version__", "parallel_processing", *_HOMES]
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name == "parallel_processing":
+        return importlib.import_module(".parallel_processing", __name__)
+    if name == "__version__":
+        from . import _hec
+
+        value: typing.Any = _hec.version
+    elif name in _HOMES:
+        value = getattr(importlib.import_module("." + _HOMES[name], __name__), name)
+    else:
+        raise AttributeError(f"module 'pyhec' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

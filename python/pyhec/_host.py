@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""What this process may use."""
+
+from __future__ import annotations
+
+import json
+import os
+import typing
+
+from . import _hec
+
+
+def cpu_count() -> int:
+    """How many CPUs this process may use, at least 1: by affinity, cgroup, batch system and
+    HEC_CPUS; 1 inside a worker, since the others have work of their own.
+    """
+    return 1 if _hec.in_worker() else _hec.cpus()
+
+
+def host(root: str | os.PathLike[str] | None = None) -> dict[str, typing.Any]:
+    """What this process may use and why: what ``hec host --json`` prints, as a dict.
+
+    root: a recorded machine to look at instead of this one.
+    """
+    value = json.loads(_hec.host_json(root))
+    assert isinstance(value, dict)
+    return value

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Parallel(n_jobs)(delayed(f)(x) for x in xs): joblib's way of writing it."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import typing
+
+from . import _hec
+from ._host import cpu_count
+from ._run import Bar, check_callable, check_on_error, run_here, run_once, worker_count
+
+_Task = tuple[typing.Callable[..., typing.Any], tuple[typing.Any, ...], dict[str, typing.Any]]
+
+#: joblib's options that say how, and not what: there is nothing to choose here.
+_HINTS = {
+    "backend", "batch_size", "max_nbytes", "mmap_mode", "pre_dispatch", "prefer", "require",
+    "temp_folder", "verbose",
+}  # fmt: skip
+
+
+def delayed(function: typing.Callable[..., typing.Any]) -> typing.Callable[..., _Task]:
+    """A function that, when called, notes its arguments instead of running."""
+    check_callable(function, "function")
+
+    def note(*args: typing.Any, **kwargs: typing.Any) -> _Task:
+        return function, args, kwargs
+
+    try:
+        note = functools.wraps(function)(note)
+    except AttributeError:
+        pass  # a callable without a name, such as a partial
+    return note
+
+
+def _jobs(n: typing.Any) -> int:
+    """n_jobs as joblib counts: -1 is all granted CPUs, -2 all but one."""
+    if n is not None and not isinstance(n, (str, bytes, bool)):
+        try:
+            count = operator.index(n)
+        except TypeError:
+            count = 1
+        if count < 0:
+            return max(cpu_count() + 1 + count, 1)
+        if count == 0:
+            raise ValueError("n_jobs must not be 0: give a number of workers, or -1 for all CPUs")
+    return worker_count(n, "n_jobs")
+
+
+class Parallel:
+    """Runs calls noted by delayed() on several cores.
+
+        Parallel(n_jobs=8)(delayed(fib)(n) for n in values)
+
+    n_jobs: how many workers; None, 'max' or -1: all CPUs that were granted; -2: all but one;
+    1: no workers, the tasks run here one after the other.
+    progress: shows a bar (needs tqdm). on_error: 'finish' runs the other tasks and raises at the
+    end, 'raise' raises at once, 'return' puts the exceptions in the results' places.
+
+    Options of joblib that choose a back-end or tune it are accepted and change nothing;
+    return_as other than 'list', and timeout, are not there yet and are refused.
+    """
+
+    def __init__(
+        self,
+        n_jobs: int | str | None = None,
+        *,
+        progress: bool = False,
+        on_error: str = "finish",
+        return_as: str = "list",
+        timeout: float | None = None,
+        **hints: typing.Any,
+    ) -> None:
+        unknown = set(hints) - _HINTS
+        if unknown:
+            raise TypeError(f"Parallel() got an unexpected keyword argument {min(unknown)!r}")
+        if return_as != "list":
+            raise ValueError(f"return_as must be 'list', not {return_as!r}")
+        if timeout is not None:
+            raise ValueError("timeout is not supported yet: leave it out")
+        check_on_error(on_error)
+        self.n_jobs = _jobs(n_jobs)
+        self._progress, self._on_error = progress, on_error
+
+    def __enter__(self) -> Parallel:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def __call__(self, iterable: typing.Iterable[_Task]) -> list[typing.Any]:
+        tasks = list(iterable)
+        for i, task in enumerate(tasks):
+            if not (isinstance(task, tuple) and len(task) == 3 and callable(task[0])):
+                raise TypeError(f"item {i} is not a call: write delayed(function)(arguments)")
+        bar = Bar(self._progress, len(tasks))
+        if self.n_jobs == 1 and self._on_error != "return" and not self._progress:
+            return run_here(_hec.TASKS, None, tasks)
+        return run_once(
+            _hec.TASKS, None, tasks, self.n_jobs, bar=bar, on_error=self._on_error
+        )

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""Executor: a concurrent.futures.Executor over the engine."""
+
+from __future__ import annotations
+
+import collections.abc
+import concurrent.futures
+import typing
+
+from . import _hec
+from ._run import check_callable, worker_count
+from ._stream import Desk
+
+
+class Executor(concurrent.futures.Executor):
+    """Runs submitted calls in worker processes; futures, wait() and as_completed() as usual.
+
+        with Executor() as executor:
+            futures = [executor.submit(fib, n) for n in values]
+
+    max_workers: how many workers; None or 'max': all CPUs that were granted. They are forked here
+    and now. A task that ends its worker fails with pyhec.WorkerDied; the other tasks and the
+    executor are not affected.
+    """
+
+    def __init__(self, max_workers: int | str | None = None) -> None:
+        self._pool = _hec.Pool(worker_count(max_workers, "max_workers"))
+        self._desk = Desk(self._pool)
+        self._over = False
+
+    def submit(  # type: ignore[override]
+        self, fn: typing.Callable[..., typing.Any], /, *args: typing.Any, **kwargs: typing.Any
+    ) -> concurrent.futures.Future[typing.Any]:
+        """Schedules fn(*args, **kwargs) and returns its future."""
+        check_callable(fn, "fn")
+        return self._desk.submit((fn, args, kwargs))
+
+    def map(
+        self,
+        fn: typing.Callable[..., typing.Any],
+        *iterables: collections.abc.Iterable[typing.Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+    ) -> collections.abc.Iterator[typing.Any]:
+        """As concurrent.futures.Executor.map; there is no chunksize to choose."""
+        return super().map(fn, *iterables, timeout=timeout)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """No more tasks. With wait, returns when all are over and the workers are gone; without,
+        they go when the last task is over, at the latest with this process.
+        """
+        self._desk.close(wait=wait, cancel=cancel_futures)
+        if wait and not self._over:
+            self._over = True
+            self._pool.close()

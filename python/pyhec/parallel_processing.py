@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""A function over a collection, and a folder of CSV files, on all cores.
+
+    from pyhec import parallel_processing as pp
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import functools
+import glob
+import os
+import typing
+
+from . import _errors, _hec
+from ._run import Bar, check_callable, check_on_error, run_once, worker_count
+
+if typing.TYPE_CHECKING:
+    import pandas
+
+__all__ = ["batch_read_csv", "parallelize"]
+
+#: Chunks per worker: enough that one slow chunk does not keep the others waiting at the end.
+_CHUNKS = 4
+
+
+def _chunks(data: typing.Any, n: int) -> list[typing.Any]:
+    """Cuts data into n slices of its own type whose lengths differ by at most one."""
+    cut = getattr(data, "iloc", data)
+    size, extra = divmod(len(data), n)
+    bounds = [0]
+    for i in range(n):
+        bounds.append(bounds[-1] + size + (i < extra))
+    return [cut[a:b] for a, b in zip(bounds, bounds[1:])]
+
+
+def _sliceable(iterable: typing.Any) -> typing.Any:
+    """The input as something with a length and slices."""
+    if hasattr(iterable, "iloc") or isinstance(iterable, collections.abc.Sequence):
+        return iterable
+    if getattr(iterable, "shape", None) and hasattr(iterable, "__getitem__"):
+        return iterable
+    try:
+        return list(iterable)
+    except TypeError:
+        raise TypeError(
+            f"iterable must be a list, an array, a DataFrame or something to iterate over, "
+            f"not {_errors._brief(iterable)}"
+        ) from None
+
+
+def _flatten(parts: list[typing.Any]) -> list[typing.Any]:
+    """The chunks' lists, one after the other; a chunk that returned None adds nothing."""
+    out: list[typing.Any] = []
+    for i, part in enumerate(parts):
+        if part is None:
+            continue
+        if hasattr(part, "iloc") and hasattr(part, "columns"):
+            raise TypeError(
+                "func returned a DataFrame: call parallelize(..., return_as='dataframe')"
+            )
+        if isinstance(part, (str, bytes)) or not hasattr(part, "__iter__"):
+            raise TypeError(
+                f"func must return a list for each chunk it gets; for chunk {i} it returned "
+                f"{_errors._brief(part)}. (func receives a slice of the input, not one item; "
+                f"for a function of one item use pyhec.Pool().map.)"
+            )
+        out.extend(part)
+    return out
+
+
+def _concat(parts: list[typing.Any], data: typing.Any, ignore_index: bool) -> pandas.DataFrame:
+    import pandas
+
+    frames = []
+    for i, part in enumerate(parts):
+        if part is None:
+            continue
+        if not isinstance(part, (pandas.DataFrame, pandas.Series)):
+            raise TypeError(
+                f"with return_as='dataframe' func must return a DataFrame for each chunk; for "
+                f"chunk {i} it returned {_errors._brief(part)}"
+            )
+        frames.append(part)
+    if frames:
+        return typing.cast("pandas.DataFrame", pandas.concat(frames, ignore_index=ignore_index))
+    return data.iloc[:0] if isinstance(data, pandas.DataFrame) else pandas.DataFrame()
+
+
+def parallelize(
+    func: typing.Callable[..., typing.Any],
+    iterable: typing.Any,
+    n_cores: int | str | None = None,
+    return_as: str = "list",
+    *,
+    progress: bool = False,
+    on_error: str = "finish",
+    **kwargs: typing.Any,
+) -> typing.Any:
+    """Runs func over slices of a list, array or DataFrame, on several cores.
+
+    func: is called as ``func(chunk, **kwargs)``; chunk is a slice of iterable and of its type.
+        Returns a list, or a DataFrame, or None for nothing. Any callable will do, also a lambda or
+        a function of a notebook.
+    iterable: list, tuple, NumPy array, pandas DataFrame or Series; anything else that can be
+        iterated over is made a list first. Nothing of it is copied to the workers.
+    n_cores: how many workers; None or 'max': all CPUs that were granted.
+    return_as: 'list': the lists of all chunks, one after the other, in the order of the input.
+        'dataframe': the frames of all chunks, concatenated.
+    progress: shows a bar (needs tqdm).
+    on_error: 'finish' (the other chunks are still computed, then the first failure is raised;
+        ``pyhec.partial(error)`` has what there is) or 'raise' (at once).
+
+    Raises what func raised, with its traceback in the worker as the cause; pyhec.WorkerDied when
+    func ended its process.
+    """
+    check_callable(func)
+    check_on_error(on_error)
+    if on_error == "return":
+        raise ValueError("on_error must be 'finish' or 'raise' here")
+    if return_as not in ("list", "dataframe"):
+        raise ValueError(f"return_as must be 'list' or 'dataframe', not {return_as!r}")
+    workers = worker_count(n_cores)
+    data = _sliceable(iterable)
+    n = len(data)
+    count = workers * _CHUNKS if n > workers * _CHUNKS else min(workers, n)
+    chunks = _chunks(data, count) if count else []
+    call = functools.partial(func, **kwargs) if kwargs else func
+    parts = run_once(
+        _hec.MAP, call, chunks, workers, bar=Bar(progress, count, n, "item"), on_error=on_error
+    )
+    if return_as == "dataframe":
+        return _concat(parts, data, ignore_index=False)
+    return _flatten(parts)
+
+
+def _read(path: str, kwargs: dict[str, typing.Any]) -> pandas.DataFrame:
+    import pandas
+
+    try:
+        frame = pandas.read_csv(path, **kwargs)
+    except Exception as e:
+        error = _errors.FileReadError(f"cannot read '{path}': {type(e).__name__}: {e}")
+        error.filename = path
+        raise error from e
+    if not isinstance(frame, pandas.DataFrame):
+        raise TypeError("batch_read_csv reads whole files: leave out chunksize and iterator")
+    return frame
+
+
+def batch_read_csv(
+    glob_path: str | os.PathLike[str],
+    *,
+    n_cores: int | str | None = None,
+    progress: bool = False,
+    **kwargs: typing.Any,
+) -> pandas.DataFrame:
+    """Reads all CSV files that match a pattern into one DataFrame, on several cores.
+
+    glob_path: as for glob.glob(); '**' matches any number of folders. Files are read in the
+        sorted order of their names.
+    n_cores: how many workers; None or 'max': all CPUs that were granted.
+    progress: shows a bar (needs tqdm).
+    kwargs: passed to pandas.read_csv() for every file.
+
+    The rows are numbered 0, 1, 2, … unless index_col says otherwise.
+    Raises pyhec.NoFilesError (a FileNotFoundError) when nothing matches, and pyhec.FileReadError
+    (a ValueError) that names the file when one cannot be read.
+    """
+    import pandas  # noqa: F401  before the fork, so that no worker has to
+
+    pattern = os.fspath(glob_path)
+    workers = worker_count(n_cores)
+    paths = sorted(glob.glob(pattern, recursive=True))
+    if not paths:
+        raise _errors.NoFilesError(f"no file matches '{pattern}'")
+    items = [(path, kwargs) for path in paths]
+    frames = run_once(
+        _hec.STAR, _read, items, workers, bar=Bar(progress, len(paths), unit="file"),
+        on_error="raise",
+    )  # fmt: skip
+    return _concat(frames, None, ignore_index=kwargs.get("index_col") is None)

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Call: a function over inputs, as the parent sees it. Packs tasks for the workers and puts what
+ * comes back where it belongs.
+ */
+#include "state.h"
+
+#include <structmember.h>
+
+/* A message should not hold more than this of packed inputs, unless one task alone does. */
+#define MESSAGE_BYTES (16u << 20)
+
+PyObject *hecmod_call_item(hecmod_call *c, uint64_t i)
+{
+    PyObject *item, *key;
+
+    if (PyList_CheckExact(c->items)) {
+        if (i >= (uint64_t)PyList_GET_SIZE(c->items)) {
+            PyErr_Format(PyExc_IndexError, "task %llu of %zd", (unsigned long long)i,
+                         PyList_GET_SIZE(c->items));
+            return NULL;
+        }
+        item = PyList_GET_ITEM(c->items, (Py_ssize_t)i);
+        Py_INCREF(item);
+        return item;
+    }
+    key = PyLong_FromUnsignedLongLong(i);
+    if (!key)
+        return NULL;
+    item = PyDict_GetItemWithError(c->items, key);
+    if (!item && !PyErr_Occurred())
+        PyErr_SetObject(PyExc_KeyError, key);
+    Py_XINCREF(item);
+    Py_DECREF(key);
+    return item;
+}
+
+PyObject *hecmod_run_task(enum hecmod_kind kind, PyObject *func, PyObject *item)
+{
+    PyObject *args, *result;
+
+    switch (kind) {
+    case HECMOD_MAP:
+        return PyObject_CallOneArg(func, item);
+    case HECMOD_STAR:
+        args = PySequence_Tuple(item);
+        result = args ? PyObject_Call(func, args, NULL) : NULL;
+        Py_XDECREF(args);
+        return result;
+    case HECMOD_TASKS:
+        if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) != 3)
+            return PyErr_Format(PyExc_TypeError, "a task must be (function, args, kwargs), not %R",
+                                item);
+        args = PySequence_Tuple(PyTuple_GET_ITEM(item, 1));
+        result = args ? PyObject_Call(PyTuple_GET_ITEM(item, 0), args, PyTuple_GET_ITEM(item, 2))
+                      : NULL;
+        Py_XDECREF(args);
+        return result;
+    }
+    Py_UNREACHABLE();
+}
+
+/* Keeps the present exception for the pool to raise, and tells the engine that something failed. */
+static int leave_error(hecmod_call *c)
+{
+    PyObject *type, *value, *traceback;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback)
+        PyException_SetTraceback(value, traceback);
+    Py_XSETREF(c->error, value);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return HEC_ECALLBACK;
+}
+
+static int pack_shared(void *ctx, hec_outbox *out, hec_error *err)
+{
+    hecmod_call *c = ctx;
+    PyObject *shared = Py_BuildValue("(iO)", (int)c->kind, c->func);
+    int r = shared ? hecmod_pack(c->st, shared, true, out, NULL) : -1;
+
+    (void)err;
+    Py_XDECREF(shared);
+    return r < 0 ? leave_error(c) : 0;
+}
+
+/* Replaces those inputs of the list that cannot be packed by something that says so, so that the
+ * others can go. */
+static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_outbox *out)
+{
+    PyObject *errors = hecmod_errors(c->st);
+
+    for (Py_ssize_t k = 0; errors && k < PyList_GET_SIZE(list); k++) {
+        PyObject *mark;
+
+        if (hecmod_pack(c->st, PyList_GET_ITEM(list, k), true, out, NULL) == 0) {
+            hec_outbox_clear(out);
+            continue;
+        }
+        if (!PyErr_ExceptionMatches(PyExc_Exception))
+            return -1;
+        mark = PyObject_CallMethod(errors, "unsendable", "KO", (unsigned long long)first + k,
+                                   PyList_GET_ITEM(list, k));
+        if (!mark || PyList_SetItem(list, k, mark) < 0)
+            return -1;
+    }
+    return errors ? 0 : -1;
+}
+
+static PyObject *some_items(hecmod_call *c, uint64_t first, uint32_t n)
+{
+    PyObject *list = PyList_New(n);
+
+    for (uint32_t k = 0; list && k < n; k++) {
+        PyObject *item = hecmod_call_item(c, first + k);
+
+        if (!item)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, k, item);
+    }
+    return list;
+}
+
+static int64_t pack(void *ctx, uint64_t first, uint32_t max, hec_outbox *out, hec_error *err)
+{
+    hecmod_call *c = ctx;
+    uint32_t n = max;
+    uint64_t bytes = 0;
+    PyObject *list;
+    int r;
+
+    (void)err;
+    if (c->bytes && n > MESSAGE_BYTES / c->bytes)
+        n = c->bytes > MESSAGE_BYTES ? 1 : (uint32_t)(MESSAGE_BYTES / c->bytes);
+    list = some_items(c, first, n);
+    if (list && first + n > c->sent) /* before user code can run: from here on it is too late */
+        c->sent = first + n;
+    r = list ? hecmod_pack(c->st, list, true, out, &bytes) : -1;
+    if (r < 0 && list && PyErr_ExceptionMatches(PyExc_Exception) &&
+        !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_Clear();
+        r = mark_unsendable(c, list, first, out);
+        if (r == 0)
+            r = hecmod_pack(c->st, list, true, out, &bytes);
+    }
+    Py_XDECREF(list);
+    if (r < 0)
+        return leave_error(c);
+    c->bytes = bytes / n;
+    return n;
+}
+
+/* Forgets the inputs of tasks that are over, where they are kept only for the way. */
+static int forget_items(hecmod_call *c, uint64_t first, uint32_t count)
+{
+    if (PyList_CheckExact(c->items))
+        return 0;
+    for (uint32_t k = 0; k < count; k++) {
+        PyObject *key = PyLong_FromUnsignedLongLong(first + k);
+        int r = key ? PyDict_DelItem(c->items, key) : -1;
+
+        Py_XDECREF(key);
+        if (r < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int stream_out(hecmod_call *c, uint64_t first, PyObject *what)
+{
+    PyObject *entry = Py_BuildValue("(KO)", (unsigned long long)first, what);
+    int r = entry ? PyList_Append(c->ready, entry) : -1;
+
+    Py_XDECREF(entry);
+    return r;
+}
+
+/* Task i has failed with this exception (stolen; NULL: one is set already). */
+static int put_failure(hecmod_call *c, uint64_t i, PyObject *exception)
+{
+    PyObject *key = exception ? PyLong_FromUnsignedLongLong(i) : NULL;
+    int r = key ? PyDict_SetItem(c->failures, key, exception) : -1;
+
+    if (r == 0 && c->ready)
+        r = stream_out(c, i, exception);
+    if (r == 0)
+        r = forget_items(c, i, 1);
+    c->done++;
+    Py_XDECREF(key);
+    Py_XDECREF(exception);
+    return r;
+}
+
+static int put_values(hecmod_call *c, uint64_t first, uint32_t count, PyObject *values)
+{
+    if (!PyList_CheckExact(values) || PyList_GET_SIZE(values) != (Py_ssize_t)count) {
+        PyErr_SetString(PyExc_RuntimeError, "a worker's reply is malformed");
+        return -1;
+    }
+    c->done += count;
+    if (c->ready)
+        return stream_out(c, first, values) < 0 ? -1 : forget_items(c, first, count);
+    for (uint32_t k = 0; k < count; k++) {
+        PyObject *value = PyList_GET_ITEM(values, k);
+
+        Py_INCREF(value);
+        if (PyList_SetItem(c->results, (Py_ssize_t)(first + k), value) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What arrived cannot be turned into an object: those tasks have failed, by name. */
+static int put_unreadable(hecmod_call *c, const hec_result *r)
+{
+    PyObject *errors, *type, *value, *traceback;
+    int bad = 0;
+
+    if (!PyErr_ExceptionMatches(PyExc_Exception))
+        return -1;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    errors = hecmod_errors(c->st);
+    for (uint32_t k = 0; errors && !bad && k < r->count; k++)
+        bad = put_failure(c, r->first + k,
+                          PyObject_CallMethod(errors, "unreadable", "KO",
+                                              (unsigned long long)r->first + k, value));
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return errors ? bad : -1;
+}
+
+static int on_result(void *ctx, const hec_result *r)
+{
+    hecmod_call *c = ctx;
+    PyObject *errors, *got, *item;
+    int bad;
+
+    if (r->verdict == HEC_TASK_DONE) {
+        got = hecmod_unpack(c->st, r->message);
+        bad = got ? put_values(c, r->first, r->count, got) : put_unreadable(c, r);
+        Py_XDECREF(got);
+        return bad ? leave_error(c) : 0;
+    }
+    errors = hecmod_errors(c->st);
+    item = hecmod_call_item(c, r->first);
+    got = !errors || !item
+              ? NULL
+              : PyObject_CallMethod(errors,
+                                    r->verdict == HEC_TASK_RAISED ? "unpack_failure" : "refused",
+                                    "KOiOy#", (unsigned long long)r->first, c->func, (int)c->kind,
+                                    item, r->message->payload, (Py_ssize_t)r->message->size);
+    Py_XDECREF(item);
+    return put_failure(c, r->first, got) < 0 ? leave_error(c) : 0;
+}
+
+static int on_death(void *ctx, const hec_death *d)
+{
+    hecmod_call *c = ctx;
+    PyObject *errors = hecmod_errors(c->st), *item = hecmod_call_item(c, d->task), *got = NULL;
+
+    if (errors && item)
+        got = PyObject_CallMethod(errors, "died", "KOiOiiid", (unsigned long long)d->task, c->func,
+                                  (int)c->kind, item, d->verdict == HEC_TASK_KILLED,
+                                  (int)d->detail, (int)d->pid, (double)d->ran_ns / 1e9);
+    Py_XDECREF(item);
+    return put_failure(c, d->task, got) < 0 ? leave_error(c) : 0;
+}
+
+const hec_call_ops hecmod_call_ops = {pack_shared, pack, on_result, on_death};
+
+/* ---- the type ---- */
+
+static int call_init(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"kind", "func", "items", "stream", NULL};
+    hecmod_call *c = (hecmod_call *)self;
+    PyObject *func, *items;
+    int kind, stream = 0;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iOO|p:Call", names, &kind, &func, &items,
+                                     &stream))
+        return -1;
+    if (kind < HECMOD_MAP || kind > HECMOD_TASKS ||
+        (!PyList_CheckExact(items) && !(stream && PyDict_CheckExact(items)))) {
+        PyErr_SetString(PyExc_TypeError, "Call(kind, func, items: list, or dict for a stream)");
+        return -1;
+    }
+    if (c->func) {
+        PyErr_SetString(PyExc_RuntimeError, "a Call is made once");
+        return -1;
+    }
+    c->st = hecmod_of_type(Py_TYPE(self));
+    c->kind = (enum hecmod_kind)kind;
+    c->total = (uint64_t)PyObject_Size(items);
+    c->func = Py_NewRef(func);
+    c->items = Py_NewRef(items);
+    c->failures = PyDict_New();
+    if (stream)
+        c->ready = PyList_New(0);
+    else
+        c->results = PyList_New((Py_ssize_t)c->total);
+    if (!c->failures || (!c->ready && !c->results))
+        return -1;
+    for (Py_ssize_t i = 0; c->results && i < (Py_ssize_t)c->total; i++)
+        PyList_SET_ITEM(c->results, i, Py_NewRef(Py_None));
+    return 0;
+}
+
+static int call_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    hecmod_call *c = (hecmod_call *)self;
+
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(c->func);
+    Py_VISIT(c->items);
+    Py_VISIT(c->results);
+    Py_VISIT(c->ready);
+    Py_VISIT(c->failures);
+    Py_VISIT(c->error);
+    return 0;
+}
+
+static int call_clear(PyObject *self)
+{
+    hecmod_call *c = (hecmod_call *)self;
+
+    Py_CLEAR(c->func);
+    Py_CLEAR(c->items);
+    Py_CLEAR(c->results);
+    Py_CLEAR(c->ready);
+    Py_CLEAR(c->failures);
+    Py_CLEAR(c->error);
+    return 0;
+}
+
+static void call_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    /* An open call is held by its pool, so this one is not open. */
+    PyObject_GC_UnTrack(self);
+    call_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* take() -> list: what the stream has so far; the call goes on with an empty one. */
+static PyObject *call_take(PyObject *self, PyObject *unused)
+{
+    hecmod_call *c = (hecmod_call *)self;
+    PyObject *taken = c->ready, *fresh;
+
+    (void)unused;
+    if (!taken) {
+        PyErr_SetString(PyExc_RuntimeError, "not a stream");
+        return NULL;
+    }
+    fresh = PyList_New(0);
+    if (!fresh)
+        return NULL;
+    c->ready = fresh;
+    return taken;
+}
+
+static PyMethodDef call_methods[] = {
+    {"take", call_take, METH_NOARGS,
+     "take() -> list\n\nWhat a stream has ready: (first, [values]) and (index, exception)."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef call_members[] = {
+    {"results", T_OBJECT, offsetof(hecmod_call, results), READONLY,
+     "A place for each task; None where there is no value (yet)."},
+    {"failures", T_OBJECT, offsetof(hecmod_call, failures), READONLY,
+     "Exceptions by the number of their task."},
+    {"total", T_ULONGLONG, offsetof(hecmod_call, total), READONLY, "Tasks there are."},
+    {"sent", T_ULONGLONG, offsetof(hecmod_call, sent), READONLY,
+     "Tasks before this one have been packed for a worker."},
+    {"done", T_ULONGLONG, offsetof(hecmod_call, done), READONLY, "Tasks that are over."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot call_slots[] = {
+    {Py_tp_doc, "Call(kind, func, items, stream=False)\n\nA function over inputs."},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_init, call_init},
+    {Py_tp_dealloc, call_dealloc},
+    {Py_tp_traverse, call_traverse},
+    {Py_tp_clear, call_clear},
+    {Py_tp_methods, call_methods},
+    {Py_tp_members, call_members},
+    {0, NULL},
+};
+
+PyType_Spec hecmod_call_spec = {
+    .name = "pyhec._hec.Call",
+    .basicsize = sizeof(hecmod_call),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .slots = call_slots,
+};

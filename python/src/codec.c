@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Objects to messages and back: pickle protocol 5, whose large buffers travel beside the stream.
+ */
+#include "state.h"
+
+#include <string.h>
+
+/* The pickler's buffer callback: keeps the large contiguous buffers in the list `self`, which
+ * makes them travel out of band; answers true for the others, which go into the stream. */
+static PyObject *keep_buffer(PyObject *self, PyObject *buffer)
+{
+    const Py_buffer *view = PyPickleBuffer_GetBuffer(buffer);
+
+    if (!view)
+        return NULL;
+    if ((size_t)view->len < HEC_BLOCK_MIN || PyList_GET_SIZE(self) >= (Py_ssize_t)HEC_BLOCKS_MAX ||
+        !PyBuffer_IsContiguous(view, 'A'))
+        Py_RETURN_TRUE;
+    if (PyList_Append(self, buffer) < 0)
+        return NULL;
+    Py_RETURN_FALSE;
+}
+
+static PyMethodDef keep_buffer_def = {"keep_buffer", keep_buffer, METH_O, NULL};
+
+/* dumps(obj, 5, buffer_callback=…); the large buffers are appended to `buffers`. */
+static PyObject *dump(hecmod_state *st, PyObject *dumps, PyObject *obj, PyObject *buffers)
+{
+    PyObject *callback = PyCFunction_New(&keep_buffer_def, buffers);
+    PyObject *args[4] = {NULL, obj, st->protocol, callback};
+    PyObject *bytes = NULL;
+
+    if (callback)
+        bytes = PyObject_Vectorcall(dumps, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                    st->kw_callback);
+    Py_XDECREF(callback);
+    if (!bytes) /* what a failed attempt kept must not travel with the next */
+        PyList_SetSlice(buffers, 0, PyList_GET_SIZE(buffers), NULL);
+    return bytes;
+}
+
+static PyObject *cloud_dumps(hecmod_state *st)
+{
+    if (!st->cloud_dumps) {
+        PyObject *m = PyImport_ImportModule("cloudpickle");
+
+        if (m)
+            st->cloud_dumps = PyObject_GetAttrString(m, "dumps");
+        Py_XDECREF(m);
+    }
+    return st->cloud_dumps;
+}
+
+static bool mentions_main(PyObject *bytes)
+{
+    static const char word[] = "__main__";
+
+    return memmem(PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), word,
+                  sizeof word - 1) != NULL;
+}
+
+/* Plain pickle where it will do, else cloudpickle; the first error stands if both fail. */
+static PyObject *dump_somehow(hecmod_state *st, PyObject *obj, bool main_by_value,
+                              PyObject *buffers)
+{
+    PyObject *type, *value, *traceback, *bytes = dump(st, st->dumps, obj, buffers), *cloud;
+
+    if (bytes && !(main_by_value && mentions_main(bytes)))
+        return bytes;
+    PyErr_Fetch(&type, &value, &traceback);
+    /* An interrupt, or no memory, is no reason to try again. */
+    if (type && (!PyErr_GivenExceptionMatches(type, PyExc_Exception) ||
+                 PyErr_GivenExceptionMatches(type, PyExc_MemoryError))) {
+        PyErr_Restore(type, value, traceback);
+        return NULL;
+    }
+    PyList_SetSlice(buffers, 0, PyList_GET_SIZE(buffers), NULL);
+    cloud = cloud_dumps(st);
+    cloud = cloud ? dump(st, cloud, obj, buffers) : NULL;
+    Py_XDECREF(bytes);
+    if (!cloud && type) {
+        PyErr_Restore(type, value, traceback);
+        return NULL;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return cloud;
+}
+
+/* Copies the buffers into blocks; without the interpreter's lock, they may be large. */
+static int add_blocks(PyObject *buffers, hec_outbox *out, uint64_t *bytes)
+{
+    hec_error err = {0};
+
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(buffers); i++) {
+        const Py_buffer *view = PyPickleBuffer_GetBuffer(PyList_GET_ITEM(buffers, i));
+        void *to;
+        int r;
+
+        if (!view)
+            return -1;
+        Py_BEGIN_ALLOW_THREADS
+        r = hec_outbox_block(out, (size_t)view->len, &to, &err);
+        if (r == 0)
+            memcpy(to, view->buf, (size_t)view->len);
+        Py_END_ALLOW_THREADS
+        if (r < 0) {
+            hecmod_raise(&err);
+            return -1;
+        }
+        *bytes += (uint64_t)view->len;
+    }
+    return 0;
+}
+
+int hecmod_pack(hecmod_state *st, PyObject *obj, bool main_by_value, hec_outbox *out,
+                uint64_t *ret_bytes)
+{
+    PyObject *buffers = PyList_New(0), *stream = NULL;
+    hec_error err = {0};
+    uint64_t bytes = 0;
+    int r = -1;
+
+    if (buffers)
+        stream = dump_somehow(st, obj, main_by_value, buffers);
+    if (stream && add_blocks(buffers, out, &bytes) == 0) {
+        bytes += (uint64_t)PyBytes_GET_SIZE(stream);
+        r = hec_outbox_payload(out, PyBytes_AS_STRING(stream), (size_t)PyBytes_GET_SIZE(stream),
+                               &err);
+        if (r < 0)
+            hecmod_raise(&err);
+        else if (ret_bytes)
+            *ret_bytes = bytes;
+    }
+    if (r < 0)
+        hec_outbox_clear(out);
+    Py_XDECREF(stream);
+    Py_XDECREF(buffers);
+    return r < 0 ? -1 : 0;
+}
+
+/* The message's blocks as a list of buffers. */
+static PyObject *take_blocks(hecmod_state *st, const hec_message *m)
+{
+    PyObject *list = PyList_New(m->nblocks);
+
+    for (uint32_t i = 0; list && i < m->nblocks; i++) {
+        hec_error err = {0};
+        hec_view view;
+        PyObject *block = NULL;
+
+        if (hec_message_take(m, i, &view, &err) < 0)
+            hecmod_raise(&err);
+        else
+            block = hecmod_block_new(st, &view);
+        if (!block)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, i, block);
+    }
+    return list;
+}
+
+PyObject *hecmod_unpack(hecmod_state *st, const hec_message *m)
+{
+    PyObject *stream, *blocks = NULL, *obj = NULL, *args[3];
+    bool with_blocks = m->nblocks > 0;
+
+    stream = PyMemoryView_FromMemory((char *)m->payload, (Py_ssize_t)m->size, PyBUF_READ);
+    if (stream && with_blocks)
+        blocks = take_blocks(st, m);
+    if (stream && (blocks || !with_blocks)) {
+        args[0] = NULL;
+        args[1] = stream;
+        args[2] = blocks;
+        obj = PyObject_Vectorcall(st->loads, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                  with_blocks ? st->kw_buffers : NULL);
+    }
+    Py_XDECREF(blocks);
+    Py_XDECREF(stream);
+    return obj;
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A worker process: a forked interpreter that runs tasks. All of this but the fork's two halves
+ * runs in the child.
+ */
+#include "state.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* ---- around the fork, in the parent ---- */
+
+static void flush_stdio(void)
+{
+    static const char *const names[] = {"stdout", "stderr"};
+
+    for (int i = 0; i < 2; i++) {
+        PyObject *file = PySys_GetObject(names[i]); /* borrowed */
+        PyObject *r = file && file != Py_None ? PyObject_CallMethod(file, "flush", NULL) : NULL;
+
+        /* A closed or broken stream is the user's business, and no reason not to work. */
+        if (!r)
+            PyErr_Clear();
+        Py_XDECREF(r);
+    }
+}
+
+/* Calls gc.name(); its result as a number, -1 when there is none. */
+static long call_gc(const char *name)
+{
+    PyObject *gc = PyImport_ImportModule("gc");
+    PyObject *r = gc ? PyObject_CallMethod(gc, name, NULL) : NULL;
+    long n = r && PyLong_Check(r) ? PyLong_AsLong(r) : -1;
+
+    if (!r)
+        PyErr_Clear();
+    Py_XDECREF(r);
+    Py_XDECREF(gc);
+    return n;
+}
+
+static void before_fork(void *ctx)
+{
+    hecmod_worker *w = ctx;
+
+    /* What is buffered now would be written once by each process. */
+    flush_stdio();
+    /* A collection in a child writes to the header of every object that it looks at, and so
+     * copies their pages. Frozen objects are not looked at. */
+    w->unfreeze = call_gc("get_freeze_count") == 0;
+    if (w->unfreeze)
+        call_gc("freeze");
+    PyOS_BeforeFork();
+}
+
+static void after_fork(void *ctx)
+{
+    hecmod_worker *w = ctx;
+
+    PyOS_AfterFork_Parent();
+    if (w->unfreeze)
+        call_gc("unfreeze");
+}
+
+/* ---- in the child ---- */
+
+static void on_interrupt(int sig)
+{
+    (void)sig;
+}
+
+/* Ctrl-C goes to the whole group: the parent decides what it means. An empty handler and not
+ * SIG_IGN, because that one would be inherited by the commands which tasks start. The other signals
+ * get their default meaning back: Python's handlers would write to the parent's wake-up pipe. */
+static void reset_signals(void)
+{
+    struct sigaction quiet = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, old;
+    PyObject *signal_module = PyImport_ImportModule("signal");
+    PyObject *r;
+
+    for (int sig = 1; sig < 32; sig++)
+        if (sig != SIGINT && sig != SIGSEGV && sig != SIGBUS && sig != SIGFPE && sig != SIGABRT &&
+            sig != SIGILL && sig != SIGURG && sigaction(sig, NULL, &old) == 0 &&
+            old.sa_handler != SIG_IGN && old.sa_handler != SIG_DFL)
+            signal(sig, SIG_DFL);
+    sigaction(SIGINT, &quiet, NULL);
+    r = signal_module ? PyObject_CallMethod(signal_module, "set_wakeup_fd", "i", -1) : NULL;
+    if (!r)
+        PyErr_Clear();
+    Py_XDECREF(r);
+    Py_XDECREF(signal_module);
+}
+
+/* A task must not eat what the user types to the parent. */
+static void close_stdin(void)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (fd > 0) {
+        dup2(fd, 0);
+        close(fd);
+    }
+}
+
+static void start(void *ctx, uint32_t number)
+{
+    hecmod_worker *w = ctx;
+    PyObject *errors, *r;
+
+    (void)number;
+    PyOS_AfterFork_Child();
+    w->st->in_worker = true;
+    w->pool = NULL; /* the parent's */
+    reset_signals();
+    close_stdin();
+    errors = hecmod_errors(w->st);
+    r = errors ? PyObject_CallMethod(errors, "start_worker", NULL) : NULL;
+    w->opened = PyDict_New();
+    if (!r || !w->opened) {
+        PyErr_Print();
+        _exit(1);
+    }
+    Py_DECREF(r);
+}
+
+static void stop(void *ctx)
+{
+    (void)ctx;
+    flush_stdio();
+}
+
+static void wait_begin(void *ctx)
+{
+    hecmod_worker *w = ctx;
+
+    if (w->st->in_worker)
+        flush_stdio();
+    else
+        hecmod_pool_wait_begin(w->pool);
+    w->saved = PyEval_SaveThread();
+}
+
+static void wait_end(void *ctx)
+{
+    hecmod_worker *w = ctx;
+
+    PyEval_RestoreThread(w->saved);
+    if (!w->st->in_worker)
+        hecmod_pool_wait_end(w->pool);
+}
+
+static void on_open(void *ctx, uint64_t call, const hec_message *shared)
+{
+    hecmod_worker *w = ctx;
+    PyObject *key = PyLong_FromUnsignedLongLong(call), *got = hecmod_unpack(w->st, shared);
+
+    if (!got) {
+        /* Every task of the call will fail with it, and say why. */
+        PyObject *type, *traceback;
+
+        PyErr_Fetch(&type, &got, &traceback);
+        PyErr_NormalizeException(&type, &got, &traceback);
+        Py_XDECREF(type);
+        Py_XDECREF(traceback);
+    }
+    if (!key || !got || PyDict_SetItem(w->opened, key, got) < 0)
+        PyErr_WriteUnraisable(NULL);
+    Py_XDECREF(key);
+    Py_XDECREF(got);
+}
+
+static void on_close(void *ctx, uint64_t call)
+{
+    hecmod_worker *w = ctx;
+    PyObject *key = PyLong_FromUnsignedLongLong(call);
+
+    if (!key || PyDict_DelItem(w->opened, key) < 0)
+        PyErr_Clear();
+    Py_XDECREF(key);
+}
+
+/* ---- replies ---- */
+
+/* The present exception, as the reply to task i. */
+static void reply_failure(hecmod_worker *w, hec_worker *hw, uint64_t i)
+{
+    PyObject *type, *value, *traceback, *errors, *packed = NULL;
+    const char *text = "the task failed, and so did the attempt to say how";
+
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback)
+        PyException_SetTraceback(value, traceback);
+    errors = hecmod_errors(w->st);
+    if (errors)
+        packed = PyObject_CallMethod(errors, "pack_failure", "O", value);
+    if (!packed || !PyBytes_Check(packed) ||
+        hec_outbox_payload(hec_worker_outbox(hw), PyBytes_AS_STRING(packed),
+                           (size_t)PyBytes_GET_SIZE(packed), NULL) < 0) {
+        PyErr_Clear();
+        hec_outbox_clear(hec_worker_outbox(hw));
+        hec_outbox_payload(hec_worker_outbox(hw), text, strlen(text), NULL);
+    }
+    hec_worker_reply(hw, i, 1, HEC_TASK_RAISED);
+    Py_XDECREF(packed);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+/* Results that cannot be packed together: one by one, so that the bad one is named. */
+static void reply_singly(hecmod_worker *w, hec_worker *hw, uint64_t first, PyObject *results)
+{
+    for (Py_ssize_t k = 0; k < PyList_GET_SIZE(results); k++) {
+        PyObject *value = PyList_GET_ITEM(results, k);
+        PyObject *one = PyList_New(1), *errors, *r;
+
+        if (one)
+            PyList_SET_ITEM(one, 0, Py_NewRef(value));
+        if (one && hecmod_pack(w->st, one, false, hec_worker_outbox(hw), NULL) == 0) {
+            hec_worker_reply(hw, first + (uint64_t)k, 1, HEC_TASK_DONE);
+        } else {
+            PyObject *type, *why, *traceback;
+
+            PyErr_Fetch(&type, &why, &traceback);
+            PyErr_NormalizeException(&type, &why, &traceback);
+            errors = hecmod_errors(w->st);
+            /* Raises, always: the exception that says which part of which result is to blame. */
+            r = errors ? PyObject_CallMethod(errors, "blame_result", "KOO",
+                                             (unsigned long long)first + k, value,
+                                             why ? why : Py_None)
+                       : NULL;
+            Py_XDECREF(r);
+            Py_XDECREF(type);
+            Py_XDECREF(why);
+            Py_XDECREF(traceback);
+            reply_failure(w, hw, first + (uint64_t)k);
+        }
+        Py_XDECREF(one);
+    }
+}
+
+/* Replies to the tasks whose results were gathered, and empties the list. */
+static void reply_results(hecmod_worker *w, hec_worker *hw, uint64_t first, PyObject *results)
+{
+    Py_ssize_t n = PyList_GET_SIZE(results);
+
+    if (n == 0)
+        return;
+    if (hecmod_pack(w->st, results, false, hec_worker_outbox(hw), NULL) == 0) {
+        hec_worker_reply(hw, first, (uint32_t)n, HEC_TASK_DONE);
+    } else {
+        PyErr_Clear();
+        reply_singly(w, hw, first, results);
+    }
+    if (PyList_SetSlice(results, 0, n, NULL) < 0)
+        PyErr_WriteUnraisable(NULL);
+}
+
+/* ---- tasks ---- */
+
+typedef struct source {
+    hecmod_call *inherited; /* or: */
+    PyObject *items;
+    uint64_t first;
+    enum hecmod_kind kind;
+    PyObject *func; /* borrowed */
+} source;
+
+/* Opens a batch. -1 with an exception set: every task of it fails with that. */
+static int open_batch(hecmod_worker *w, const hec_batch *b, source *s)
+{
+    PyObject *key, *opened;
+    int kind;
+
+    *s = (source){.first = b->first};
+    if (!b->message) {
+        s->inherited = w->inherited;
+        s->kind = w->inherited->kind;
+        s->func = w->inherited->func;
+        return 0;
+    }
+    key = PyLong_FromUnsignedLongLong(b->call);
+    opened = key ? PyDict_GetItemWithError(w->opened, key) : NULL;
+    Py_XDECREF(key);
+    if (!opened) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_RuntimeError, "the function did not arrive");
+        return -1;
+    }
+    if (PyExceptionInstance_Check(opened)) {
+        PyErr_SetObject(PyExceptionInstance_Class(opened), opened);
+        return -1;
+    }
+    if (!PyArg_ParseTuple(opened, "iO", &kind, &s->func))
+        return -1;
+    s->kind = (enum hecmod_kind)kind;
+    s->items = hecmod_unpack(w->st, b->message);
+    return s->items ? 0 : -1;
+}
+
+static PyObject *run_one(hecmod_worker *w, const source *s, uint64_t i)
+{
+    PyObject *item, *result;
+
+    if (s->inherited)
+        item = hecmod_call_item(s->inherited, i);
+    else
+        item = PySequence_GetItem(s->items, (Py_ssize_t)(i - s->first));
+    if (!item)
+        return NULL;
+    if ((PyObject *)Py_TYPE(item) == w->st->unsendable) {
+        result = PyObject_CallMethod(item, "fail", NULL); /* raises */
+        Py_XDECREF(result);
+        result = NULL;
+    } else {
+        result = hecmod_run_task(s->kind, s->func, item);
+    }
+    Py_DECREF(item);
+    return result;
+}
+
+/* Every task of a batch that could not be opened fails with the present exception. */
+static void fail_batch(hecmod_worker *w, hec_worker *hw)
+{
+    PyObject *type, *value, *traceback;
+    uint64_t first;
+    uint32_t count;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    while (hec_worker_claim(hw, &first, &count))
+        for (uint32_t k = 0; k < count; k++) {
+            Py_XINCREF(type);
+            Py_XINCREF(value);
+            Py_XINCREF(traceback);
+            PyErr_Restore(type, value, traceback);
+            reply_failure(w, hw, first + k);
+        }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+static void run(void *ctx, hec_worker *hw, const hec_batch *b)
+{
+    hecmod_worker *w = ctx;
+    PyObject *results = PyList_New(0);
+    uint64_t first, from = b->first;
+    uint32_t count;
+    source s = {0};
+
+    if (!results || open_batch(w, b, &s) < 0) {
+        fail_batch(w, hw);
+        Py_XDECREF(results);
+        return;
+    }
+    while (hec_worker_claim(hw, &first, &count)) {
+        for (uint64_t i = first; i < first + count; i++) {
+            PyObject *result;
+
+            if (PyList_GET_SIZE(results) == 0)
+                from = i;
+            hec_worker_at(hw, i);
+            result = run_one(w, &s, i);
+            if (result && PyList_Append(results, result) < 0)
+                Py_CLEAR(result);
+            if (!result) {
+                PyObject *type, *value, *traceback;
+
+                PyErr_Fetch(&type, &value, &traceback);
+                reply_results(w, hw, from, results);
+                PyErr_Restore(type, value, traceback);
+                reply_failure(w, hw, i);
+            }
+            Py_XDECREF(result);
+        }
+        if (hec_worker_due(hw))
+            reply_results(w, hw, from, results);
+    }
+    reply_results(w, hw, from, results);
+    Py_DECREF(results);
+    Py_XDECREF(s.items);
+}
+
+hec_runner hecmod_runner(hecmod_worker *ctx)
+{
+    return (hec_runner){.ctx = ctx,
+                        .before_fork = before_fork,
+                        .after_fork = after_fork,
+                        .start = start,
+                        .open = on_open,
+                        .run = run,
+                        .close = on_close,
+                        .stop = stop,
+                        .wait_begin = wait_begin,
+                        .wait_end = wait_end};
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Calls: opening, growing and closing them, and the book of the inherited one.
+ */
+#include "pool/state.h"
+
+#include "base/error.h"
+
+static void call_free(hec_call *c)
+{
+    if (!c)
+        return;
+    free(c->again);
+    free(c->opened);
+    free(c->answered);
+    free(c);
+}
+
+int hec__call_create(hec_pool *p, const hec_call_ops *ops, void *ctx, uint64_t total, bool inherited,
+                     hec_call **ret_call, hec_error *err)
+{
+    hec_call *c = calloc(1, sizeof *c), **last = &p->calls;
+
+    if (c)
+        c->opened = calloc(p->nworkers, 1);
+    if (c && inherited)
+        c->answered = calloc(total / 8 + 1, 1);
+    if (!c || !c->opened || (inherited && !c->answered)) {
+        call_free(c);
+        return hec__fail(err, HEC_ENOMEM, 0, "cannot open a call of %llu tasks",
+                         (unsigned long long)total);
+    }
+    c->pool = p;
+    c->id = inherited ? 0 : ++p->last_call;
+    c->ops = *ops;
+    c->ctx = ctx;
+    c->total = c->unanswered = total;
+    while (*last)
+        last = &(*last)->next_call;
+    *last = c;
+    *ret_call = c;
+    return 0;
+}
+
+int hec_call_open(hec_pool *pool, const hec_call_ops *ops, void *ctx, uint64_t total,
+                  hec_call **ret_call, hec_error *err)
+{
+    return hec__call_create(pool, ops, ctx, total, false, ret_call, err);
+}
+
+void hec_call_extend(hec_call *call, uint64_t total)
+{
+    if (total > call->total)
+        call->total = total;
+}
+
+/* Tells worker k to forget the call, if it has room to be told; a worker whose ring is full keeps
+ * the call's shared part until it ends. */
+static void close_at(hec_pool *p, uint32_t k, const hec_call *call)
+{
+    hec__member *m = &p->members[k];
+    hec__rec like = {.kind = HEC__REC_CLOSE, .call = call->id};
+
+    if (!call->opened[k] || !m->child.pid || !hec__ring_reserve(&m->tasks, HEC__REC_MAX))
+        return;
+    p->outbox.ring = &m->tasks;
+    hec__outbox_send(&p->outbox, &like, NULL);
+    hec__member_wake(p, k);
+}
+
+void hec_call_close(hec_call *call)
+{
+    hec_pool *p = call->pool;
+    hec_call **at = &p->calls;
+
+    for (uint32_t k = 0; k < p->nworkers; k++) {
+        hec__member *m = &p->members[k];
+
+        for (uint32_t i = 0; i < m->nsent; i++) {
+            hec__sent *s = hec__sent_at(m, i);
+            uint64_t look;
+            uint32_t from, n;
+
+            if (s->call != call)
+                continue;
+            /* What has not begun is not run any more. */
+            while (!hec__ring_passed(&m->tasks, s->position)) {
+                look = hec__claim_look(&s->rec->claim);
+                if (hec__claim_free(look) == 0)
+                    break;
+                n = hec__claim_take_back(&s->rec->claim, look, &from);
+                s->count -= n;
+            }
+            s->call = NULL;
+        }
+        close_at(p, k, call);
+    }
+    while (*at != call)
+        at = &(*at)->next_call;
+    *at = call->next_call;
+    if (call == p->inherited) {
+        atomic_store_explicit(&p->segment->head->next, call->total, memory_order_relaxed);
+        p->inherited = NULL;
+    }
+    call_free(call);
+}
+
+uint64_t hec__call_answered(hec_call *call, uint64_t first, uint64_t count)
+{
+    uint64_t new = 0;
+
+    for (uint64_t i = first; i < first + count; i++) {
+        unsigned char bit = (unsigned char)(1u << i % 8);
+
+        new += !(call->answered[i / 8] & bit);
+        call->answered[i / 8] |= bit;
+    }
+    call->unanswered -= new;
+    return new;
+}
+
+int hec__pool_find_lost(hec_pool *p, hec_error *err)
+{
+    hec_call *c = p->inherited;
+    uint64_t first = 0;
+    int found = 0;
+
+    if (!c || c->unanswered == 0 || hec__pool_has_tasks(p) || hec__pool_busy(p))
+        return 0;
+    for (uint64_t i = 0; i <= c->total; i++) {
+        bool open = i < c->total && !(c->answered[i / 8] >> i % 8 & 1);
+
+        if (open && !found++)
+            first = i;
+        if (!open && found) {
+            int r = hec__call_again(c, first, i - first, err);
+
+            return r < 0 ? r : 1; /* one run at a time; the next step looks for the next */
+        }
+    }
+    return 0;
+}

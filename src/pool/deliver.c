@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From the workers' rings to the calls' functions.
+ */
+#include "pool/state.h"
+
+#include "base/error.h"
+
+hec_call *hec__pool_find_call(const hec_pool *p, uint64_t id)
+{
+    hec_call *c = p->calls;
+
+    while (c && c->id != id)
+        c = c->next_call;
+    return c;
+}
+
+/* Notes that tasks of a batch were answered. Answers come in the order of the tasks, so they
+ * belong to the oldest batch that is not wholly answered. */
+static void account(hec__member *m, const hec__rec *rec)
+{
+    uint32_t left = rec->count;
+
+    m->answered = true;
+    m->stillborn = 0;
+    if (rec->flags & HEC__REC_SELF) {
+        m->self_next = rec->first + rec->count;
+        return;
+    }
+    while (m->nsent > 0) {
+        hec__sent *s = hec__sent_at(m, 0);
+
+        if (s->done < s->count && left > 0) {
+            s->done += left;
+            left = 0;
+        }
+        if (s->done < s->count)
+            return;
+        m->first_sent = (m->first_sent + 1) % m->sent_cap;
+        m->nsent--;
+    }
+}
+
+static int deliver_one(hec_pool *p, hec__member *m, hec__rec *rec, hec_error *err)
+{
+    hec_call *call = hec__pool_find_call(p, rec->call);
+    hec_result result = {.first = rec->first, .count = rec->count,
+                         .verdict = (hec_verdict)rec->verdict};
+    hec_error why = {0};
+    hec__inbox in;
+    int r;
+
+    account(m, rec);
+    r = hec__inbox_open(&in, p->segment, rec, &why);
+    if (!call) { /* closed meanwhile: only the blocks are of interest, to be given back */
+        if (r == 0)
+            hec__inbox_fini(&in);
+        return 0;
+    }
+    hec__pace_add(&call->pace, rec->elapsed_ns, rec->count);
+    if (call->answered)
+        hec__call_answered(call, rec->first, rec->count);
+    if (r < 0) {
+        /* The tasks are done, but what they returned cannot be held here. */
+        hec_message text = {.payload = why.text, .size = strlen(why.text)};
+
+        result.message = &text;
+        result.verdict = HEC_TASK_REFUSED;
+        result.count = 1;
+        for (uint32_t i = 0; i < rec->count; i++, result.first++)
+            if (call->ops.result(call->ctx, &result) < 0)
+                return hec__fail(err, HEC_ECALLBACK, 0, "a result could not be taken");
+        return 0;
+    }
+    result.message = &in.message;
+    r = call->ops.result(call->ctx, &result);
+    hec__inbox_fini(&in);
+    return r < 0 ? hec__fail(err, HEC_ECALLBACK, 0, "a result could not be taken") : 0;
+}
+
+int hec__pool_deliver(hec_pool *p, uint32_t k, uint32_t max, hec_error *err)
+{
+    hec__member *m = &p->members[k];
+    uint32_t n = 0;
+    hec__rec *rec;
+    int r = 0;
+
+    while (r == 0 && n < max && (rec = hec__ring_peek(&m->results))) {
+        uint32_t size = rec->size;
+
+        r = deliver_one(p, m, rec, err);
+        hec__ring_pop(&m->results, size);
+        n++;
+    }
+    if (n)
+        hec__member_wake(p, k); /* it may have waited for room */
+    return r < 0 ? r : (int)n;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What lies where in the shared memory of a pool. docs/formats/shm-layout.md says the same in words.
+ *
+ * Two memfds. The first, "control", is mapped by every process: the head, one slot per worker, one
+ * block table per process, and the rings. The second, "data", is sparse and holds the blocks; each
+ * process maps of it what it makes or takes. Everything is reached by offsets: no pointer is ever
+ * stored. Only processes forked from the pool's parent ever map either.
+ */
+#ifndef HEC_POOL_LAYOUT_H
+#define HEC_POOL_LAYOUT_H
+
+#include "pool/ring.h"
+#include "task/batch.h"
+
+#include <assert.h>
+
+#define HEC__MAGIC         0x31636568u /* "hec1" */
+#define HEC__RING_BYTES    (256u * 1024u)
+#define HEC__INLINE_MAX    (HEC__RING_BYTES / 8) /* larger payloads travel in a block */
+#define HEC__STORE_BLOCKS  65536u
+#define HEC__STORE_BYTES   (UINT64_C(1) << 42) /* of sparse file per process: 4 TiB */
+#define HEC__PARENT        UINT32_MAX          /* as the holder of a block */
+#define HEC__WORKERS_MAX   4096u
+
+typedef struct hec__head {
+    uint32_t magic, nworkers;
+    uint64_t size; /* of the control file */
+    /* The inherited call: workers take ranges of task numbers from here by themselves. */
+    alignas(64) _Atomic uint64_t next;
+    uint64_t total;
+    /* How many of this pool's processes are awake, the parent included: decides who may spin. */
+    alignas(64) _Atomic int32_t awake;
+    _Atomic uint32_t parent_sleeps;
+    _Atomic uint32_t stop;
+} hec__head;
+
+/* A worker's slot. Grouped by who writes. */
+typedef struct hec__slot {
+    hec__ring_ends tasks;   /* parent -> worker */
+    hec__ring_ends results; /* worker -> parent */
+    /* written by both: the doorbell */
+    alignas(64) _Atomic uint32_t bell;
+    _Atomic uint32_t sleeps;
+    /* written by the worker, read by the parent when the worker has died */
+    alignas(64) _Atomic uint64_t call;
+    _Atomic uint64_t task;       /* the one that runs + 1; 0: none */
+    _Atomic uint64_t since_ns;   /* when it, or the claim it belongs to, began */
+    _Atomic uint32_t awake;      /* counted in head.awake */
+    _Atomic uint64_t self_first; /* the range this worker took from head.next by itself */
+    hec__claim self;
+} hec__slot;
+
+enum hec__block_state {
+    HEC__BLOCK_FREE = 0, /* nobody's; may hold pages */
+    HEC__BLOCK_MADE,     /* being filled by its maker */
+    HEC__BLOCK_SENT,     /* in a message or taken; the receiver's to give back */
+};
+
+typedef struct hec__block {
+    _Atomic uint32_t state;
+    _Atomic uint32_t next; /* in the stack of blocks given back: index + 1, 0 ends it */
+    uint32_t holder;       /* SENT: to which worker, or HEC__PARENT */
+    uint32_t size_class;
+    uint64_t offset;    /* in the data file */
+    uint64_t committed; /* bytes that have pages */
+} hec__block;
+
+/* The blocks one process has made. Written by it alone, but for `given_back`, which receivers push
+ * to, and the state of blocks they give back. A worker that replaces a dead one takes its table
+ * over. */
+typedef struct hec__table {
+    alignas(64) _Atomic uint32_t given_back; /* index + 1 of the first, 0: none */
+    alignas(64) _Atomic uint32_t used;       /* blocks[0..used) exist */
+    uint64_t end;                            /* data file used so far, relative to its maker's part */
+    hec__block blocks[HEC__STORE_BLOCKS];
+} hec__table;
+
+static_assert(sizeof(hec__block) == 32, "a block's entry is half a cache line");
+static_assert(sizeof(hec__slot) % 64 == 0, "slots do not share cache lines");
+
+/* A block, as a message names it. */
+typedef struct hec__ref {
+    uint32_t maker; /* store number: 0 the parent, k + 1 worker k */
+    uint32_t block;
+    uint64_t size; /* bytes in use */
+} hec__ref;
+
+enum hec__rec_kind {
+    HEC__REC_OPEN = 1, /* a call's shared part */
+    HEC__REC_BATCH,    /* tasks to run */
+    HEC__REC_CLOSE,    /* the call is over, forget it */
+    HEC__REC_RESULT,   /* replies to tasks */
+};
+
+#define HEC__REC_IN_BLOCK  1u /* the payload is the block named by the last ref */
+#define HEC__REC_INHERITED 2u /* no message at all: the worker has its input */
+#define HEC__REC_SELF      4u /* a result of a range that the worker took by itself */
+
+/* One record of a ring: this header, `nrefs` refs, then `payload` bytes unless IN_BLOCK. */
+typedef struct hec__rec {
+    uint32_t size; /* of the whole record, multiple of 64 */
+    uint16_t kind, flags;
+    uint64_t call, first;
+    hec__claim claim; /* BATCH: in the ring itself, so that the parent can take tasks back */
+    uint32_t count, nrefs;
+    uint32_t verdict, unused;
+    uint64_t payload;
+    uint64_t elapsed_ns; /* RESULT: what the tasks took */
+} hec__rec;
+
+static_assert(sizeof(hec__rec) == 64, "a record's header is one cache line");
+static_assert(sizeof(hec__ref) == 16, "refs follow the header without gaps");
+
+#define HEC__REC_MAX (sizeof(hec__rec) + HEC__INLINE_MAX + 64 + 16 * 1025)
+static_assert(HEC__REC_MAX <= HEC__RING_BYTES / 2, "two records of any size fit a ring");
+
+#endif

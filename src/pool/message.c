@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/message.h"
+
+#include "base/error.h"
+
+#include <assert.h>
+
+static uint64_t record_size(const struct hec_outbox *o)
+{
+    uint64_t n = sizeof(hec__rec) + o->nrefs * sizeof(hec__ref) + (o->in_block ? 0 : o->payload);
+
+    return (n + 63) & ~UINT64_C(63);
+}
+
+int hec_outbox_block(hec_outbox *o, size_t size, void **ret_data, hec_error *err)
+{
+    int r;
+
+    if (o->rec || o->nrefs == HEC_BLOCKS_MAX)
+        return hec__fail(err, HEC_EINVAL, 0,
+                         o->rec ? "a block must be added before the payload"
+                                : "more than %u blocks in one message",
+                         HEC_BLOCKS_MAX);
+    r = hec__store_make(o->store, size, &o->refs[o->nrefs], ret_data, err);
+    if (r == 0)
+        o->nrefs++;
+    return r;
+}
+
+/* Reserves the record, waiting where the outbox may. NULL: no use. */
+static hec__rec *reserve(struct hec_outbox *o)
+{
+    uint64_t n = record_size(o);
+    hec__rec *rec;
+
+    while (!(rec = hec__ring_reserve(o->ring, n)))
+        if (!o->wait_for_room || !o->wait_for_room(o->wait_ctx, n))
+            return NULL;
+    return rec;
+}
+
+int hec_outbox_payload(hec_outbox *o, const void *data, size_t size, hec_error *err)
+{
+    void *to;
+    int r;
+
+    assert(!o->rec);
+    o->payload = size;
+    if (size > HEC__INLINE_MAX) {
+        r = hec__store_make(o->store, size, &o->refs[o->nrefs], &to, err);
+        if (r < 0)
+            return r;
+        memcpy(to, data, size);
+        o->nrefs++;
+        o->in_block = true;
+    }
+    o->rec = reserve(o);
+    if (!o->rec)
+        return hec__fail(err, HEC_ECLOSED, 0, "the receiver is gone");
+    if (!o->in_block && size)
+        memcpy((char *)(o->rec + 1) + o->nrefs * sizeof(hec__ref), data, size);
+    return 0;
+}
+
+static void empty(struct hec_outbox *o)
+{
+    o->nrefs = 0;
+    o->in_block = false;
+    o->payload = 0;
+    o->rec = NULL;
+}
+
+void hec_outbox_clear(hec_outbox *o)
+{
+    for (uint32_t i = 0; i < o->nrefs; i++)
+        hec__store_drop(o->store, &o->refs[i]);
+    empty(o);
+}
+
+uint64_t hec__outbox_send(struct hec_outbox *o, const hec__rec *like, hec__rec **ret_rec)
+{
+    hec__rec *rec = o->rec ? o->rec : reserve(o);
+    uint64_t size = record_size(o);
+
+    if (!rec) {
+        hec_outbox_clear(o);
+        return UINT64_MAX;
+    }
+    rec->size = (uint32_t)size;
+    rec->kind = like->kind;
+    rec->flags = like->flags | (o->in_block ? HEC__REC_IN_BLOCK : 0);
+    rec->call = like->call;
+    rec->first = like->first;
+    rec->count = like->count;
+    rec->verdict = like->verdict;
+    rec->elapsed_ns = like->elapsed_ns;
+    rec->nrefs = o->nrefs;
+    rec->payload = o->payload;
+    rec->unused = 0;
+    hec__claim_init(&rec->claim, like->count, 0);
+    if (o->nrefs)
+        memcpy(rec + 1, o->refs, o->nrefs * sizeof(hec__ref));
+    for (uint32_t i = 0; i < o->nrefs; i++)
+        hec__store_sent(o->store, &o->refs[i], o->holder);
+    empty(o);
+    if (ret_rec)
+        *ret_rec = rec;
+    return hec__ring_commit(o->ring, size);
+}
+
+int hec__inbox_open(hec__inbox *in, hec__segment *s, const hec__rec *rec, hec_error *err)
+{
+    uint32_t nblocks = rec->nrefs;
+    int r = 0;
+
+    *in = (hec__inbox){.segment = s, .refs = (const hec__ref *)(rec + 1)};
+    in->message.payload = (const char *)(in->refs + rec->nrefs);
+    in->message.size = rec->payload;
+    if (rec->flags & HEC__REC_IN_BLOCK) {
+        nblocks--;
+        r = hec__segment_view(s, &in->refs[nblocks], &in->body, err);
+        in->message.payload = in->body.data;
+    }
+    in->message.nblocks = nblocks;
+    in->message.engine = in;
+    in->message.refs = in->refs;
+    if (r < 0)
+        hec__inbox_fini(in);
+    return r;
+}
+
+void hec__inbox_fini(hec__inbox *in)
+{
+    for (uint32_t i = 0; i < in->message.nblocks; i++)
+        if (!(in->taken[i / 64] >> i % 64 & 1))
+            hec__segment_give_back(in->segment, &in->refs[i]);
+    in->message.nblocks = 0;
+    hec_view_release(&in->body);
+}
+
+int hec_message_take(const hec_message *m, uint32_t i, hec_view *ret_view, hec_error *err)
+{
+    hec__inbox *in = m->engine;
+
+    if (i >= m->nblocks || in->taken[i / 64] >> i % 64 & 1)
+        return hec__fail(err, HEC_EINVAL, 0, "block %u of a message of %u was taken or is not there",
+                         i, m->nblocks);
+    in->taken[i / 64] |= UINT64_C(1) << i % 64;
+    return hec__segment_view(in->segment, &in->refs[i], ret_view, err);
+}

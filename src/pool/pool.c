@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A pool from its creation to its end, and the step that drives it. state.h has the picture.
+ */
+#include "pool/state.h"
+
+#include "base/error.h"
+#include "pool/spin.h"
+#include "sys/clock.h"
+#include "sys/futex.h"
+#include "sys/shm.h"
+
+#include <hec/topology.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A parent that is always busy would never sleep, and so never hear of a death. */
+#define LOOK_NS  5000000u
+#define LATER_MS 1
+/* No sleep is longer: should a bell ever be lost (user code that closed all descriptors), this is
+ * the end of the wait. */
+#define SLEEP_MS 1000
+/* How long idle workers may take to leave before they are killed. */
+#define LEAVE_MS 2000
+/* Results taken from one worker before the next one's turn. */
+#define TURN 64u
+
+static int parent_init(hec_pool *p, const hec_pool_options *o, hec_error *err)
+{
+    uint64_t memory = 0;
+    hec_topology *t = NULL;
+    int r;
+
+    p->watch = (hec__watch){-1, -1};
+    r = hec_topology_read(NULL, &t, err);
+    if (r < 0)
+        return r;
+    p->cpus = o->cpus ? (int32_t)o->cpus : hec_topology_cpus(t);
+    memory = hec_topology_memory(t);
+    hec_topology_destroy(t);
+    p->runner = *o->runner;
+    p->nworkers = o->workers;
+    /* All processes together keep at most an eighth of the memory warm. */
+    p->warm_max = (memory ? memory : UINT64_C(1) << 30) / 8 / (o->workers + 1);
+    p->members = calloc(o->workers, sizeof *p->members);
+    if (!p->members)
+        return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool of %u workers", o->workers);
+    for (uint32_t k = 0; k < o->workers; k++)
+        p->members[k].child.fd = -1;
+    r = hec__watch_init(&p->watch, err);
+    if (r == 0)
+        r = hec__segment_create(o->workers, &p->segment, err);
+    if (r == 0)
+        r = hec__store_init(&p->store, p->segment, 0, p->warm_max, err);
+    if (r < 0)
+        return r;
+    p->store.available = hec__pool_available;
+    p->outbox.store = &p->store;
+    hec__awake_add(p->segment->head, &p->awake, +1);
+    if (o->inherit) {
+        r = hec__call_create(p, o->inherit, o->inherit_ctx, o->inherit_total, true, &p->inherited,
+                             err);
+        p->segment->head->total = o->inherit_total;
+    }
+    return r;
+}
+
+int hec_pool_create(const hec_pool_options *o, hec_pool **ret_pool, hec_error *err)
+{
+    hec_pool *p;
+    int r;
+
+    if (o->workers < 1 || o->workers > HEC__WORKERS_MAX)
+        return hec__fail(err, HEC_EINVAL, 0, "a pool has 1 to %u workers, not %u", HEC__WORKERS_MAX,
+                         o->workers);
+    p = calloc(1, sizeof *p);
+    if (!p)
+        return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool");
+    r = parent_init(p, o, err);
+    for (uint32_t k = 0; r == 0 && k < o->workers; k++) {
+        r = hec__pool_spawn(p, k, err);
+        if (r < 0 && p->alive > 0) { /* fewer do the work */
+            r = 0;
+            break;
+        }
+    }
+    if (r < 0) {
+        hec_pool_destroy(p, HEC_POOL_NOW);
+        return r;
+    }
+    *ret_pool = p;
+    return 0;
+}
+
+/* Waits until worker k has ended or the time is up. */
+static bool wait_end(hec__member *m, uint64_t until_ns)
+{
+    struct pollfd pfd = {.fd = m->child.fd, .events = POLLIN};
+    uint64_t now = hec__now_ns();
+    int status;
+
+    poll(&pfd, 1, now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0);
+    return hec__child_reap(&m->child, false, &status);
+}
+
+static void end_workers(hec_pool *p, hec_pool_end how)
+{
+    uint64_t until = hec__now_ns() + LEAVE_MS * UINT64_C(1000000);
+    int status;
+
+    atomic_store_explicit(&p->segment->head->stop, 1, memory_order_release);
+    for (uint32_t k = 0; k < p->nworkers; k++) {
+        hec__member *m = &p->members[k];
+
+        if (!m->child.pid)
+            continue;
+        hec__watch_remove(&p->watch, m->child.fd);
+        if (how == HEC_POOL_NOW || m->nsent || (p->inherited && p->inherited->unanswered))
+            kill(m->child.pid, SIGKILL);
+        else
+            hec__member_wake(p, k);
+    }
+    for (uint32_t k = 0; k < p->nworkers; k++) {
+        hec__member *m = &p->members[k];
+
+        if (m->child.pid && !wait_end(m, until)) {
+            kill(m->child.pid, SIGKILL);
+            hec__child_reap(&m->child, true, &status);
+        }
+    }
+}
+
+void hec_pool_destroy(hec_pool *p, hec_pool_end how)
+{
+    /* A forked child has a copy of its parent's pool: not its to end. */
+    if (!p || (p->segment && p->segment->pid != getpid()))
+        return;
+    if (p->segment && p->members)
+        end_workers(p, how);
+    while (p->calls)
+        hec_call_close(p->calls);
+    for (uint32_t k = 0; p->members && k < p->nworkers; k++) {
+        hec__segment_unmap_ring(p->members[k].tasks_data);
+        hec__segment_unmap_ring(p->members[k].results_data);
+        free(p->members[k].sent);
+    }
+    free(p->members);
+    hec__store_fini(&p->store);
+    if (p->segment)
+        hec__segment_close(p->segment);
+    hec__segment_unref(p->segment);
+    hec__watch_fini(&p->watch);
+    free(p);
+}
+
+uint32_t hec_pool_workers(const hec_pool *p)
+{
+    return p->alive;
+}
+
+int32_t hec_pool_pid(const hec_pool *p, uint32_t k)
+{
+    return k < p->nworkers ? p->members[k].child.pid : 0;
+}
+
+uint64_t hec_pool_memory(const hec_pool *p)
+{
+    struct stat st;
+
+    return fstat(p->segment->data_fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+hec_call *hec_pool_inherited(const hec_pool *p)
+{
+    return p->inherited;
+}
+
+void hec_pool_wake(hec_pool *p)
+{
+    hec__watch_ring(&p->watch);
+}
+
+/* Delivers what all workers have answered. */
+static int deliver_all(hec_pool *p, hec_error *err)
+{
+    int total = 0;
+
+    for (uint32_t k = 0; k < p->nworkers; k++) {
+        int n = p->members[k].results_data ? hec__pool_deliver(p, k, TURN, err) : 0;
+
+        if (n < 0)
+            return n;
+        total += n;
+    }
+    return total;
+}
+
+/* Fills the places of the dead while there is work for them. */
+static int replace_dead(hec_pool *p, hec_error *err)
+{
+    bool work = hec__pool_has_tasks(p) ||
+                (p->inherited && atomic_load_explicit(&p->segment->head->next,
+                                                      memory_order_relaxed) < p->inherited->total);
+
+    for (uint32_t k = 0; work && p->alive < p->nworkers && k < p->nworkers; k++) {
+        int r = p->members[k].child.pid ? 0 : hec__pool_spawn(p, k, err);
+
+        if (r < 0)
+            return p->alive ? 0 : r;
+    }
+    return 0;
+}
+
+static int bury_all(hec_pool *p, const uint32_t *tags, int n, hec_error *err)
+{
+    int total = 0;
+
+    for (int i = 0; i < n; i++) {
+        int r = tags[i] == HEC__WATCH_BELL ? 0 : hec__pool_bury(p, tags[i], err);
+
+        if (r < 0)
+            return r;
+        total += r;
+    }
+    return total;
+}
+
+static bool any_answer(void *ctx)
+{
+    const hec_pool *p = ctx;
+
+    for (uint32_t k = 0; k < p->nworkers; k++)
+        if (p->members[k].results_data && hec__ring_ready(&p->members[k].results))
+            return true;
+    return false;
+}
+
+/* Sleeps until an answer, a death, the bell or the time. Returns the number of tags. */
+static int sleep_at_bell(hec_pool *p, int timeout_ms, uint32_t *tags, int max, hec_error *err)
+{
+    hec__head *head = p->segment->head;
+    int n = 0;
+
+    if (timeout_ms < 0 || timeout_ms > SLEEP_MS)
+        timeout_ms = SLEEP_MS;
+    atomic_store_explicit(&head->parent_sleeps, 1, memory_order_relaxed);
+    /* Pairs with the fence in the worker's wake_parent(). */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!any_answer(p)) {
+        hec__awake_add(head, &p->awake, -1);
+        n = hec__watch_wait(&p->watch, tags, max, timeout_ms, err);
+        hec__awake_add(head, &p->awake, +1);
+    }
+    atomic_store_explicit(&head->parent_sleeps, 0, memory_order_relaxed);
+    p->looked_ns = hec__now_ns();
+    return n;
+}
+
+static int wait_for_news(hec_pool *p, int timeout_ms, hec_error *err)
+{
+    uint32_t tags[16];
+    int n = 0;
+
+    if (p->runner.wait_begin)
+        p->runner.wait_begin(p->runner.ctx);
+    if (timeout_ms == 0 || !hec__spin(p->segment->head, p->cpus, any_answer, p))
+        n = sleep_at_bell(p, timeout_ms, tags, 16, err);
+    if (p->runner.wait_end)
+        p->runner.wait_end(p->runner.ctx);
+    return n < 0 ? n : bury_all(p, tags, n, err);
+}
+
+/* Deaths, without waiting, for a parent that has other things to do all the time. */
+static int look_for_deaths(hec_pool *p, hec_error *err)
+{
+    uint32_t tags[16];
+    uint64_t now = hec__now_ns();
+    int n;
+
+    if (now - p->looked_ns < LOOK_NS)
+        return 0;
+    p->looked_ns = now;
+    n = hec__watch_wait(&p->watch, tags, 16, 0, err);
+    return n < 0 ? n : bury_all(p, tags, n, err);
+}
+
+int hec_pool_kick(hec_pool *p, hec_error *err)
+{
+    int r = replace_dead(p, err);
+
+    return r < 0 ? r : hec__pool_dispatch(p, err);
+}
+
+int hec_pool_step(hec_pool *p, int timeout_ms, hec_error *err)
+{
+    hec__moved moved;
+    int n, r;
+
+    r = hec_pool_kick(p, err);
+    if (r < 0)
+        return r;
+    n = deliver_all(p, err);
+    if (n == 0)
+        n = look_for_deaths(p, err);
+    if (n != 0)
+        return n;
+    r = hec__pool_find_lost(p, err);
+    if (r < 0)
+        return r;
+    moved = r ? HEC__MOVED_SOME : hec__pool_rebalance(p);
+    if (moved == HEC__MOVED_SOME) {
+        r = hec_pool_kick(p, err);
+        if (r < 0)
+            return r;
+    }
+    /* Somebody is idle and tasks are about to be worth moving: nothing else would tell us when. */
+    if (moved != HEC__MOVED_NONE && (timeout_ms < 0 || timeout_ms > LATER_MS))
+        timeout_ms = LATER_MS;
+    n = wait_for_news(p, timeout_ms, err);
+    return n != 0 ? n : deliver_all(p, err);
+}

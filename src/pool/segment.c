@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/segment.h"
+
+#include "base/error.h"
+#include "sys/child.h"
+#include "sys/shm.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* A process may map 65,530 areas by default. Beyond this many views blocks are copied to the heap
+ * instead, so that the user's own mappings still find room. */
+#define VIEWS_MAX   16384u
+#define COPIED_VIEW UINT64_MAX
+
+static uint64_t round64(uint64_t n)
+{
+    return (n + 63) & ~UINT64_C(63);
+}
+
+int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
+{
+    uint64_t slots_at = round64(sizeof(hec__head));
+    uint64_t tables_at = round64(slots_at + nworkers * sizeof(hec__slot));
+    uint64_t rings_at = hec__page_round(tables_at + (nworkers + 1) * sizeof(hec__table));
+    uint64_t file_size = rings_at + UINT64_C(2) * nworkers * HEC__RING_BYTES;
+    hec__segment *s = calloc(1, sizeof *s);
+    void *p;
+    int r;
+
+    if (!s)
+        return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool");
+    hec__fork_count(); /* counts from here on */
+    s->refs = 1;
+    s->pid = getpid();
+    s->control_fd = s->data_fd = -1;
+    s->size = rings_at;
+    s->rings_at = rings_at;
+    r = hec__shm_create("hec-control", file_size, &s->control_fd, err);
+    if (r == 0)
+        r = hec__shm_create("hec-data", (nworkers + 1) * HEC__STORE_BYTES, &s->data_fd, err);
+    if (r == 0)
+        r = hec__shm_map(s->control_fd, 0, s->size, HEC__SHM_SHARED, &p, err);
+    if (r < 0) {
+        hec__segment_unref(s);
+        return r;
+    }
+    s->head = p;
+    s->slots = (hec__slot *)((char *)p + slots_at);
+    s->tables = (hec__table *)((char *)p + tables_at);
+    s->head->magic = HEC__MAGIC;
+    s->head->nworkers = nworkers;
+    s->head->size = file_size;
+    *ret = s;
+    return 0;
+}
+
+hec__segment *hec__segment_of_child(const hec__segment *parents)
+{
+    hec__segment *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->refs = 1;
+    s->pid = getpid();
+    s->control_fd = parents->control_fd;
+    s->data_fd = parents->data_fd;
+    s->size = parents->size;
+    s->head = parents->head;
+    s->slots = parents->slots;
+    s->tables = parents->tables;
+    s->rings_at = parents->rings_at;
+    return s;
+}
+
+void hec__segment_unref(hec__segment *s)
+{
+    /* Release, then acquire by the last: all uses of the segment happen before its end. */
+    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (s->head)
+        munmap(s->head, s->size);
+    if (s->control_fd >= 0)
+        close(s->control_fd);
+    if (s->data_fd >= 0)
+        close(s->data_fd);
+    free(s);
+}
+
+int hec__segment_map_ring(const hec__segment *s, uint32_t worker, bool results, void **ret_data,
+                          hec_error *err)
+{
+    uint64_t at = s->rings_at + (UINT64_C(2) * worker + results) * HEC__RING_BYTES;
+
+    return hec__shm_map_twice(s->control_fd, at, HEC__RING_BYTES, ret_data, err);
+}
+
+void hec__segment_unmap_ring(void *data)
+{
+    if (data)
+        munmap(data, 2 * HEC__RING_BYTES);
+}
+
+static hec__block *block_of(const hec__segment *s, const hec__ref *ref)
+{
+    return &s->tables[ref->maker].blocks[ref->block];
+}
+
+/* The way out when there are too many mappings: a copy on the heap, the block goes back at once. */
+static int copy_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, hec_error *err)
+{
+    size_t mapped = hec__page_round(ref->size ? ref->size : 1);
+    void *from, *copy;
+    int r = hec__shm_map(s->data_fd, block_of(s, ref)->offset, mapped, HEC__SHM_SHARED, &from, err);
+
+    if (r == 0) {
+        copy = malloc(ref->size ? ref->size : 1);
+        if (copy) {
+            memcpy(copy, from, ref->size);
+            *ret_view = (hec_view){.data = copy, .size = ref->size, .id = COPIED_VIEW};
+        } else {
+            r = hec__fail(err, HEC_ENOMEM, 0, "cannot take %llu bytes",
+                          (unsigned long long)ref->size);
+        }
+        munmap(from, mapped);
+    }
+    hec__segment_give_back(s, ref);
+    return r;
+}
+
+int hec__segment_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, hec_error *err)
+{
+    size_t mapped = hec__page_round(ref->size ? ref->size : 1);
+    void *p;
+
+    if (atomic_load_explicit(&s->views, memory_order_relaxed) >= VIEWS_MAX)
+        return copy_view(s, ref, ret_view, err);
+    if (hec__shm_map(s->data_fd, block_of(s, ref)->offset, mapped, HEC__SHM_PRIVATE, &p, NULL) < 0)
+        return copy_view(s, ref, ret_view, err);
+    atomic_fetch_add_explicit(&s->views, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    *ret_view = (hec_view){.data = p,
+                           .size = ref->size,
+                           .owner = s,
+                           .id = (uint64_t)ref->maker << 32 | ref->block,
+                           .forks = hec__fork_count()};
+    return 0;
+}
+
+void hec__segment_give_back(hec__segment *s, const hec__ref *ref)
+{
+    hec__table *t = &s->tables[ref->maker];
+    hec__block *b = block_of(s, ref);
+    uint32_t first;
+
+    if (atomic_load_explicit(&s->closed, memory_order_acquire)) {
+        atomic_store_explicit(&b->state, HEC__BLOCK_FREE, memory_order_relaxed);
+        hec__shm_release(s->data_fd, b->offset, hec__page_round(b->committed), NULL);
+        return;
+    }
+    /* A push; the maker takes the whole stack at once, so there is no ABA. Release: we are done
+     * with the bytes before the maker may write them again. */
+    first = atomic_load_explicit(&t->given_back, memory_order_relaxed);
+    do
+        atomic_store_explicit(&b->next, first, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&t->given_back, &first, ref->block + 1,
+                                                  memory_order_release, memory_order_relaxed));
+}
+
+void hec_view_release(hec_view *view)
+{
+    hec__segment *s = view->owner;
+    hec__ref ref = {(uint32_t)(view->id >> 32), (uint32_t)view->id, view->size};
+
+    if (view->id == COPIED_VIEW) {
+        free(view->data);
+    } else if (s) {
+        munmap(view->data, hec__page_round(view->size ? view->size : 1));
+        /* A child that was forked with the view has a copy of it; the block is its parent's. */
+        if (s->pid == getpid()) {
+            atomic_fetch_sub_explicit(&s->views, 1, memory_order_relaxed);
+            /* A child forked since may be looking at these very pages through the mapping that it
+             * inherited: then they must stay as they are until the memory as a whole goes. */
+            if (view->forks == hec__fork_count())
+                hec__segment_give_back(s, &ref);
+            hec__segment_unref(s);
+        }
+    }
+    *view = (hec_view){0};
+}
+
+void hec__segment_close(hec__segment *s)
+{
+    for (uint32_t a = 0; a <= s->head->nworkers; a++) {
+        hec__table *t = &s->tables[a];
+        uint32_t used = atomic_load_explicit(&t->used, memory_order_acquire);
+        /* What was given back but not collected is free as well: it is still marked as sent. */
+        uint32_t back = atomic_exchange_explicit(&t->given_back, 0, memory_order_acquire);
+
+        for (; back; back = atomic_load_explicit(&t->blocks[back - 1].next, memory_order_relaxed))
+            atomic_store_explicit(&t->blocks[back - 1].state, HEC__BLOCK_FREE,
+                                  memory_order_relaxed);
+        for (uint32_t i = 0; i < used; i++) {
+            hec__block *b = &t->blocks[i];
+
+            if (b->state == HEC__BLOCK_SENT && b->holder == HEC__PARENT)
+                continue;
+            if (b->committed)
+                hec__shm_release(s->data_fd, b->offset, hec__page_round(b->committed), NULL);
+        }
+    }
+    atomic_store_explicit(&s->closed, 1, memory_order_release);
+}

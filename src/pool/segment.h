@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The shared memory of one pool as one process sees it, and the views it hands out. Counted: a
+ * view keeps the memory alive when the pool is long gone.
+ */
+#ifndef HEC_POOL_SEGMENT_H
+#define HEC_POOL_SEGMENT_H
+
+#include "pool/layout.h"
+
+#include <hec/task.h>
+
+#include <sys/types.h>
+
+typedef struct hec__segment {
+    _Atomic uint32_t refs;
+    _Atomic uint32_t closed; /* the pool is gone: who gives a block back also frees its pages */
+    _Atomic uint32_t views;  /* mapped now */
+    pid_t pid;               /* the process whose views these are; a forked copy is nobody's */
+    int control_fd, data_fd;
+    size_t size;         /* of the control mapping */
+    hec__head *head;     /* mapped; what follows points into the same mapping */
+    hec__slot *slots;    /* [nworkers] */
+    hec__table *tables;  /* [nworkers + 1]; 0 is the parent's */
+    uint64_t rings_at;   /* offset of the first ring in the control file */
+} hec__segment;
+
+int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err);
+
+/* In a forked worker: a segment of its own over the same mappings, so that views which it inherited
+ * from the parent are told from those it takes itself. NULL when out of memory. */
+hec__segment *hec__segment_of_child(const hec__segment *parents);
+
+void hec__segment_unref(hec__segment *s); /* NULL is fine */
+
+/* Maps a worker's rings, each twice in a row. Ended with hec__segment_unmap_ring(). */
+int hec__segment_map_ring(const hec__segment *s, uint32_t worker, bool results, void **ret_data,
+                          hec_error *err);
+void hec__segment_unmap_ring(void *data);
+
+/* Takes a block as a private view. On failure the block is given back at once. */
+int hec__segment_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, hec_error *err);
+
+/* Gives a block back to its maker, or, after close, its pages to the system. */
+void hec__segment_give_back(hec__segment *s, const hec__ref *ref);
+
+/* The pool ends: frees all pages but those of blocks that are held by the parent. No other process
+ * may use the segment any more. */
+void hec__segment_close(hec__segment *s);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The parent's side of a pool: what its files share. The flow:
+ *
+ *   call.c       opens and closes calls
+ *   dispatch.c   calls and their tasks -> batches -> the workers' rings; takes back from the busy
+ *   deliver.c    the workers' rings -> the calls' functions
+ *   spawn.c      starts workers, notices their deaths, sorts out what they had
+ *   pool.c       create, step, destroy: the order in which the others are called
+ */
+#ifndef HEC_POOL_STATE_H
+#define HEC_POOL_STATE_H
+
+#include "pool/message.h"
+#include "sys/child.h"
+#include "sys/watch.h"
+
+#include <hec/pool.h>
+
+/* A run of task numbers. */
+typedef struct hec__range {
+    uint64_t first, count;
+} hec__range;
+
+struct hec_call {
+    hec_pool *pool;
+    hec_call *next_call; /* in the pool's list */
+    uint64_t id;         /* 0: the inherited call */
+    hec_call_ops ops;
+    void *ctx;
+    uint64_t total, next; /* tasks that exist; the first that was never sent */
+    hec__range *again;    /* tasks to be sent once more, a stack */
+    uint32_t nagain, again_cap;
+    hec__pace pace;
+    unsigned char *opened; /* [nworkers]: which workers have the shared part */
+    /* Of the inherited call, whose workers help themselves: which tasks have been answered. */
+    unsigned char *answered; /* a bit per task */
+    uint64_t unanswered;
+};
+
+/* A batch in a worker's ring, not wholly answered yet. */
+typedef struct hec__sent {
+    hec_call *call; /* NULL: the call was closed meanwhile */
+    hec__rec *rec;  /* in the ring; only valid until the ring has passed it */
+    uint64_t position, first;
+    uint32_t count, done; /* tasks, less those taken back; answered */
+} hec__sent;
+
+/* A worker, as its parent sees it. */
+typedef struct hec__member {
+    hec__child child;
+    void *tasks_data, *results_data;
+    hec__ring tasks, results;
+    hec__sent *sent; /* a queue: sent[(first_sent + i) % sent_cap] */
+    uint32_t first_sent, nsent, sent_cap;
+    uint64_t self_next;  /* end of what it answered of the ranges it took by itself */
+    uint32_t stillborn;  /* deaths in a row before any answer */
+    bool answered;       /* since it was started */
+} hec__member;
+
+struct hec_pool {
+    hec__segment *segment;
+    hec_runner runner;
+    hec__watch watch;
+    hec__store store;
+    struct hec_outbox outbox;
+    hec__member *members; /* [nworkers] */
+    uint32_t nworkers, alive;
+    int32_t cpus;
+    hec_call *calls;     /* in the order of their opening */
+    hec_call *inherited; /* also in the list */
+    uint64_t last_call;
+    uint64_t looked_ns; /* when deaths were last looked for */
+    uint64_t warm_max;
+    _Atomic uint32_t awake; /* the parent's own flag for head.awake */
+};
+
+static inline hec__sent *hec__sent_at(hec__member *m, uint32_t i)
+{
+    return &m->sent[(m->first_sent + i) % m->sent_cap];
+}
+
+/* call.c */
+
+int hec__call_create(hec_pool *p, const hec_call_ops *ops, void *ctx, uint64_t total, bool inherited,
+                     hec_call **ret_call, hec_error *err);
+
+/* dispatch.c */
+
+/* Sends what can be sent without waiting. 0, or what a pack function failed with. */
+int hec__pool_dispatch(hec_pool *p, hec_error *err);
+
+typedef enum hec__moved {
+    HEC__MOVED_NONE,  /* nobody is idle, or nothing is free */
+    HEC__MOVED_LATER, /* not worth it yet, or just missed: look again soon */
+    HEC__MOVED_SOME,
+} hec__moved;
+
+/* Takes tasks back from the worker that has most, if another has none; they wait to be sent. */
+hec__moved hec__pool_rebalance(hec_pool *p);
+/* Puts tasks back to be sent once more. HEC_ENOMEM. */
+int hec__call_again(hec_call *call, uint64_t first, uint64_t count, hec_error *err);
+/* Notes that tasks of the inherited call were answered; returns how many of them were not before. */
+uint64_t hec__call_answered(hec_call *call, uint64_t first, uint64_t count);
+/* Tasks of the inherited call that nobody has and nobody answered (their worker died between taking
+ * and noting them) are queued again. Returns whether there were any; HEC_ENOMEM. */
+int hec__pool_find_lost(hec_pool *p, hec_error *err);
+/* Rings a worker's bell if it sleeps; after something was published to it. */
+void hec__member_wake(hec_pool *p, uint32_t k);
+/* Whether any task waits to be sent; whether any is with a worker. */
+bool hec__pool_has_tasks(const hec_pool *p);
+bool hec__pool_busy(const hec_pool *p);
+
+/* deliver.c */
+
+/* Delivers what worker k has answered, at most `max` records. Returns how many, or the first
+ * failure of a call's function (everything up to there was delivered). */
+int hec__pool_deliver(hec_pool *p, uint32_t k, uint32_t max, hec_error *err);
+hec_call *hec__pool_find_call(const hec_pool *p, uint64_t id);
+
+/* spawn.c */
+
+int hec__pool_spawn(hec_pool *p, uint32_t k, hec_error *err);
+/* Worker k has ended, or its descriptor says so: delivers its last answers, blames the task that
+ * ran, sends the others again. Returns deliveries or a failure, as deliver does. */
+int hec__pool_bury(hec_pool *p, uint32_t k, hec_error *err);
+/* Bytes that may still be allocated, for the stores. */
+uint64_t hec__pool_available(void);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The loop of a worker process: take a batch from the ring or from the inherited call's counter,
+ * have the runner run it, reply, sleep when there is nothing. Knows nothing of what tasks are.
+ */
+#include "pool/worker.h"
+
+#include "base/error.h"
+#include "pool/message.h"
+#include "pool/spin.h"
+#include "sys/child.h"
+#include "sys/clock.h"
+#include "sys/futex.h"
+
+#include <unistd.h>
+
+#define CLAIM_NS 20000u  /* work that one claim should hold: what may be lost to a death */
+#define DUE_NS   500000u /* finished tasks do not wait longer for their batch than this */
+#define LOOK_MS  1000    /* how often to look for the parent, where no signal is sure to come */
+
+struct hec_worker {
+    hec__worker_start with;
+    hec__segment *segment;
+    hec__head *head;
+    hec__slot *slot;
+    hec__ring tasks, results;
+    hec__store store;
+    hec_outbox outbox;
+    /* the batch that runs */
+    hec__claim *claim;
+    uint64_t call, first;
+    uint16_t reply_flags;
+    hec__pace pace;
+    uint64_t pace_call;
+    uint64_t replied_ns; /* when the last reply went, or the batch began */
+    uint32_t turn;
+};
+
+static bool has_work(void *ctx)
+{
+    hec_worker *w = ctx;
+
+    return hec__ring_ready(&w->tasks) ||
+           atomic_load_explicit(&w->head->next, memory_order_relaxed) < w->head->total ||
+           atomic_load_explicit(&w->head->stop, memory_order_relaxed);
+}
+
+/* Sleeps until the bell rings, unless ready() is true already. */
+static void sleep_until(hec_worker *w, bool (*ready)(void *), void *ctx)
+{
+    uint32_t heard = atomic_load_explicit(&w->slot->bell, memory_order_relaxed);
+
+    atomic_store_explicit(&w->slot->sleeps, 1, memory_order_relaxed);
+    /* Either we see what the parent published, or it sees that we sleep: both sides store, fence,
+     * then load. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!ready(ctx)) {
+        if (w->with.runner.wait_begin)
+            w->with.runner.wait_begin(w->with.runner.ctx);
+        hec__awake_add(w->head, &w->slot->awake, -1);
+        hec__futex_wait(&w->slot->bell, heard, hec__child_must_look() ? LOOK_MS : -1);
+        hec__awake_add(w->head, &w->slot->awake, +1);
+        if (hec__child_must_look() && hec__child_orphaned())
+            _exit(1);
+        if (w->with.runner.wait_end)
+            w->with.runner.wait_end(w->with.runner.ctx);
+    }
+    atomic_store_explicit(&w->slot->sleeps, 0, memory_order_relaxed);
+}
+
+/* The parent sleeps at its bell only after it said so. */
+static void wake_parent(hec_worker *w)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&w->head->parent_sleeps, memory_order_relaxed) &&
+        atomic_exchange_explicit(&w->head->parent_sleeps, 0, memory_order_relaxed))
+        hec__watch_ring(&w->with.watch);
+}
+
+struct room {
+    hec_worker *worker;
+    uint64_t bytes;
+};
+
+static bool has_room(void *ctx)
+{
+    struct room *room = ctx;
+
+    return hec__ring_reserve(&room->worker->results, room->bytes) ||
+           atomic_load_explicit(&room->worker->head->stop, memory_order_relaxed);
+}
+
+/* The ring is full: the parent has to catch up first. */
+static bool wait_for_room(void *ctx, uint64_t bytes)
+{
+    struct room room = {ctx, bytes};
+
+    wake_parent(room.worker);
+    if (!hec__spin(room.worker->head, room.worker->with.cpus, has_room, &room))
+        sleep_until(room.worker, has_room, &room);
+    return !atomic_load_explicit(&room.worker->head->stop, memory_order_relaxed);
+}
+
+int hec_worker_claim(hec_worker *w, uint64_t *ret_first, uint32_t *ret_count)
+{
+    uint64_t n = w->pace.task_ns ? CLAIM_NS / w->pace.task_ns : 1;
+    uint32_t from = 0, count = hec__claim_take(w->claim, n < 1 ? 1 : (uint32_t)n, &from);
+
+    if (count == 0)
+        return 0;
+    atomic_store_explicit(&w->slot->since_ns, hec__now_ns(), memory_order_relaxed);
+    *ret_first = w->first + from;
+    *ret_count = count;
+    return 1;
+}
+
+void hec_worker_at(hec_worker *w, uint64_t task)
+{
+    /* Relaxed: read by the parent only after the kernel has told it that we are dead. */
+    atomic_store_explicit(&w->slot->task, task + 1, memory_order_relaxed);
+}
+
+int hec_worker_due(hec_worker *w)
+{
+    return hec__now_ns() - w->replied_ns >= DUE_NS;
+}
+
+hec_outbox *hec_worker_outbox(hec_worker *w)
+{
+    return &w->outbox;
+}
+
+void hec_worker_reply(hec_worker *w, uint64_t first, uint32_t count, hec_verdict verdict)
+{
+    uint64_t now = hec__now_ns(), elapsed = now - w->replied_ns;
+    hec__rec like = {.kind = HEC__REC_RESULT, .flags = w->reply_flags, .call = w->call,
+                     .first = first, .count = count, .verdict = verdict, .elapsed_ns = elapsed};
+
+    hec__pace_add(&w->pace, elapsed, count);
+    hec__outbox_send(&w->outbox, &like, NULL);
+    w->replied_ns = now;
+    wake_parent(w);
+}
+
+/* Runs one batch, whose claim word and first task are set. */
+static void run(hec_worker *w, uint64_t call, uint64_t first, uint32_t count, hec__claim *claim,
+                const hec_message *message)
+{
+    hec_batch batch = {.call = call, .first = first, .count = count, .message = message};
+
+    if (w->pace_call != call) {
+        w->pace = (hec__pace){0};
+        w->pace_call = call;
+    }
+    w->call = call;
+    w->first = first;
+    w->claim = claim;
+    w->replied_ns = hec__now_ns();
+    atomic_store_explicit(&w->slot->call, call, memory_order_relaxed);
+    w->with.runner.run(w->with.runner.ctx, w, &batch);
+    atomic_store_explicit(&w->slot->task, 0, memory_order_relaxed);
+}
+
+/* Takes a range of the inherited call. False when there is none left. */
+static bool run_own_range(hec_worker *w)
+{
+    uint64_t next = atomic_load_explicit(&w->head->next, memory_order_relaxed), left, from;
+    uint32_t n;
+
+    if (next >= w->head->total)
+        return false;
+    left = w->head->total - next;
+    n = hec__batch_size(&w->pace, left, w->head->nworkers);
+    from = atomic_fetch_add_explicit(&w->head->next, n, memory_order_relaxed);
+    if (from >= w->head->total)
+        return false;
+    if (n > w->head->total - from)
+        n = (uint32_t)(w->head->total - from);
+    /* The first task, then the claim word (release): the parent may take back from here on. */
+    atomic_store_explicit(&w->slot->self_first, from, memory_order_relaxed);
+    hec__claim_init(&w->slot->self, n, ++w->turn);
+    w->reply_flags = HEC__REC_SELF;
+    run(w, 0, from, n, &w->slot->self, NULL);
+    return true;
+}
+
+/* A message that cannot be mapped: every task of it fails by name, nothing hangs. */
+static void refuse_batch(hec_worker *w, const hec__rec *rec, const hec_error *why)
+{
+    uint64_t first;
+    uint32_t count;
+
+    w->call = rec->call;
+    w->first = rec->first;
+    w->claim = (hec__claim *)&rec->claim;
+    while (hec_worker_claim(w, &first, &count))
+        for (uint32_t i = 0; i < count; i++) {
+            hec_outbox_payload(&w->outbox, why->text, strlen(why->text), NULL);
+            hec_worker_reply(w, first + i, 1, HEC_TASK_REFUSED);
+        }
+}
+
+static void handle(hec_worker *w, hec__rec *rec)
+{
+    const hec_runner *runner = &w->with.runner;
+    bool bare = rec->flags & HEC__REC_INHERITED;
+    hec__inbox in = {0};
+    hec_error err = {0};
+
+    w->reply_flags = 0;
+    if (rec->kind == HEC__REC_CLOSE) {
+        if (runner->close)
+            runner->close(runner->ctx, rec->call);
+        return;
+    }
+    if (!bare && hec__inbox_open(&in, w->segment, rec, &err) < 0) {
+        if (rec->kind == HEC__REC_BATCH)
+            refuse_batch(w, rec, &err);
+        return;
+    }
+    if (rec->kind == HEC__REC_BATCH)
+        run(w, rec->call, rec->first, rec->count, &rec->claim, bare ? NULL : &in.message);
+    else if (rec->kind == HEC__REC_OPEN && runner->open)
+        runner->open(runner->ctx, rec->call, &in.message);
+    if (!bare)
+        hec__inbox_fini(&in);
+}
+
+static void loop(hec_worker *w)
+{
+    for (;;) {
+        hec__rec *rec = hec__ring_peek(&w->tasks);
+
+        if (atomic_load_explicit(&w->head->stop, memory_order_acquire))
+            return;
+        if (rec) {
+            uint32_t size = rec->size;
+
+            handle(w, rec);
+            hec__ring_pop(&w->tasks, size);
+        } else if (!run_own_range(w)) {
+            if (!hec__spin(w->head, w->with.cpus, has_work, w))
+                sleep_until(w, has_work, w);
+        }
+    }
+}
+
+void hec__worker_main(const hec__worker_start *start)
+{
+    const hec_runner *runner = &start->runner;
+    hec_worker *w = calloc(1, sizeof *w);
+
+    if (!w)
+        _exit(HEC__WORKER_NO_MEMORY);
+    w->with = *start;
+    hec__watch_in_child(&w->with.watch);
+    w->segment = hec__segment_of_child(start->segment);
+    if (!w->segment)
+        _exit(HEC__WORKER_NO_MEMORY);
+    w->head = w->segment->head;
+    w->slot = &w->segment->slots[start->number];
+    hec__ring_open_consumer(&w->tasks, &w->slot->tasks, start->tasks, HEC__RING_BYTES);
+    hec__ring_open_producer(&w->results, &w->slot->results, start->results, HEC__RING_BYTES);
+    if (hec__store_init(&w->store, w->segment, start->number + 1, start->warm_max, NULL) < 0)
+        _exit(HEC__WORKER_NO_MEMORY);
+    w->store.available = start->available;
+    w->outbox.ring = &w->results;
+    w->outbox.store = &w->store;
+    w->outbox.holder = HEC__PARENT;
+    w->outbox.wait_for_room = wait_for_room;
+    w->outbox.wait_ctx = w;
+    if (runner->start)
+        runner->start(runner->ctx, start->number);
+    loop(w);
+    if (runner->stop)
+        runner->stop(runner->ctx);
+    _exit(0);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A worker's side of the pool: the loop of a forked process. It never returns.
+ */
+#ifndef HEC_POOL_WORKER_H
+#define HEC_POOL_WORKER_H
+
+#include "pool/segment.h"
+#include "sys/watch.h"
+
+typedef struct hec__worker_start {
+    uint32_t number;
+    int32_t cpus;
+    hec_runner runner;
+    const hec__segment *segment;
+    void *tasks, *results; /* the rings, mapped by the parent before the fork */
+    hec__watch watch;      /* the parent's, to ring its bell */
+    uint64_t warm_max;
+    uint64_t (*available)(void);
+} hec__worker_start;
+
+/* The exit status of a worker that found no memory to begin with. */
+#define HEC__WORKER_NO_MEMORY 117
+
+void hec__worker_main(const hec__worker_start *start) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Child processes: started by fork, watched through a descriptor that becomes readable when they
+ * end, never outliving their parent.
+ *
+ * The descriptor is a pidfd where the kernel has them (5.3), else the read end of a pipe whose
+ * write end only the child holds; HEC_NO_PIDFD=1 in the environment forces the pipe, for tests.
+ * With the pipe, a grandchild that the child forked and that outlives it delays the news.
+ */
+#ifndef HEC_SYS_CHILD_H
+#define HEC_SYS_CHILD_H
+
+#include <hec/error.h>
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct hec__child {
+    pid_t pid; /* 0: none */
+    int fd;    /* readable once the child has ended; -1: none */
+    bool is_pidfd;
+} hec__child;
+
+/* Forks. Returns 1 in the child, 0 in the parent, which then owns *child and ends it with
+ * hec__child_reap(); negative on failure. The child gets SIGKILL when its parent ends, whatever
+ * way; where the forking thread is not the main one it gets a SIGURG that only counts if the
+ * process itself is gone, because the kernel speaks of threads here. */
+int hec__child_fork(hec__child *child, hec_error *err);
+
+/* In a child of hec__child_fork(): true when the parent is gone. */
+bool hec__child_orphaned(void);
+
+/* In a child: true when its end with its parent rests on a signal that user code could disable,
+ * so that long sleeps should look at hec__child_orphaned() now and then. */
+bool hec__child_must_look(void);
+
+/* Takes the exit status. 1 and *ret_status as of waitpid() when the child has ended, 0 when it has
+ * not yet; with `wait` it is waited for. A host program that reaps all children itself, or ignores
+ * SIGCHLD, loses us the status: then 1 and *ret_status == -1. Where the descriptor is a pipe, a
+ * child that is waited for is killed first: it may have closed the pipe and live on. */
+int hec__child_reap(hec__child *child, bool wait, int *ret_status);
+
+/* Closes the descriptor of a child that was reaped, or that is another process's. */
+void hec__child_forget(hec__child *child);
+
+/* How often this process has forked since the first call of this function, by whatever code: what
+ * was shared with a child before is still shared with it. */
+uint64_t hec__fork_count(void);
+
+#endif

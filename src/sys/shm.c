@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "sys/shm.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+size_t hec__page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t hec__page_round(size_t n)
+{
+    size_t page = hec__page_size();
+
+    return (n + page - 1) & ~(page - 1);
+}
+
+int hec__shm_create(const char *what, uint64_t size, int *ret_fd, hec_error *err)
+{
+    HEC_AUTO_FD fd = memfd_create(what, MFD_CLOEXEC);
+
+    if (fd < 0)
+        return hec__fail(err, HEC_ESYS, errno, "cannot create shared memory (%s)", what);
+    if (ftruncate(fd, (off_t)size) < 0)
+        return hec__fail(err, HEC_ESYS, errno, "cannot size shared memory (%s, %llu bytes)", what,
+                         (unsigned long long)size);
+    *ret_fd = fd;
+    fd = -1;
+    return 0;
+}
+
+int hec__shm_map(int fd, uint64_t offset, size_t size, enum hec__shm_view view, void **ret_addr,
+                 hec_error *err)
+{
+    /* NORESERVE: a private view is hardly ever written, so it must not count as if it all were. */
+    int flags = view == HEC__SHM_SHARED ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE;
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset);
+
+    if (p == MAP_FAILED)
+        return hec__fail(err, errno == ENOMEM ? HEC_ENOMEM : HEC_ESYS, errno,
+                         "cannot map %zu bytes of shared memory", size);
+    *ret_addr = p;
+    return 0;
+}
+
+int hec__shm_map_twice(int fd, uint64_t offset, size_t size, void **ret_addr, hec_error *err)
+{
+    /* Reserve the room for both first: the second mapping must not land on a stranger's. */
+    char *p = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (p == MAP_FAILED)
+        return hec__fail(err, HEC_ENOMEM, errno, "cannot reserve %zu bytes for a ring", 2 * size);
+    for (int i = 0; i < 2; i++) {
+        if (mmap(p + i * size, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+                 (off_t)offset) == MAP_FAILED) {
+            int sys = errno;
+
+            munmap(p, 2 * size);
+            return hec__fail(err, HEC_ENOMEM, sys, "cannot map a ring of %zu bytes", size);
+        }
+    }
+    *ret_addr = p;
+    return 0;
+}
+
+int hec__shm_commit(int fd, uint64_t offset, size_t size, hec_error *err)
+{
+    int r;
+
+    do
+        r = fallocate(fd, 0, (off_t)offset, (off_t)size);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return hec__fail(err, errno == ENOSPC || errno == ENOMEM ? HEC_ENOMEM : HEC_ESYS, errno,
+                         "cannot get %zu bytes of shared memory", size);
+    return 0;
+}
+
+int hec__shm_release(int fd, uint64_t offset, size_t size, hec_error *err)
+{
+    if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) < 0)
+        return hec__fail(err, HEC_ESYS, errno, "cannot give back %zu bytes of shared memory", size);
+    return 0;
+}
