@@ -12,6 +12,7 @@ options()
     "$HEC" "$@" | sed -n 's/^  --\([a-z-]*\).*/--\1/p' | sort
 }
 
+# shellcheck source=completions/hec.bash
 . "$dir/hec.bash"
 # complete WORD...: what bash offers for the last of the words.
 complete_words()
