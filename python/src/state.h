@@ -9,6 +9,7 @@
  *   call.c     Call: the parent's half of a call (packs tasks, takes results)
  *   worker.c   the worker's half (runs tasks, replies)
  *   pool.c     Pool: the engine, and the lock around it
+ *   column.c   columns of text as numbers
  *   host.c     what may be used here
  */
 #ifndef PYHEC_STATE_H
@@ -111,6 +112,10 @@ hec_runner hecmod_runner(hecmod_worker *ctx);
 extern PyType_Spec hecmod_pool_spec;
 void hecmod_pool_wait_begin(void *pool);
 void hecmod_pool_wait_end(void *pool);
+
+/* column.c */
+PyObject *hecmod_encode_column(PyObject *module, PyObject *args);
+PyObject *hecmod_decode_column(PyObject *module, PyObject *args);
 
 /* host.c */
 PyObject *hecmod_cpus(PyObject *module, PyObject *unused);
