@@ -28,7 +28,7 @@ class Executor(concurrent.futures.Executor):
         self._desk = Desk(self._pool)
         self._over = False
 
-    def submit(  # type: ignore[override]
+    def submit(
         self, fn: typing.Callable[..., typing.Any], /, *args: typing.Any, **kwargs: typing.Any
     ) -> concurrent.futures.Future[typing.Any]:
         """Schedules fn(*args, **kwargs) and returns its future."""

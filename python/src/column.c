@@ -105,7 +105,7 @@ PyObject *hecmod_encode_column(PyObject *module, PyObject *args)
         return NULL;
     codes = PyByteArray_FromStringAndSize(NULL, view.shape[0] * (Py_ssize_t)sizeof(uint32_t));
     if (codes)
-        r = number_all(&view, (uint32_t *)PyByteArray_AS_STRING(codes), seen, table);
+        r = number_all(&view, (uint32_t *)(void *)PyByteArray_AS_STRING(codes), seen, table);
     PyBuffer_Release(&view);
     if (r == 1)
         return codes;

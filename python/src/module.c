@@ -123,6 +123,8 @@ struct PyModuleDef hecmod_def = {
     .m_free = module_free,
 };
 
+PyMODINIT_FUNC PyInit__hec(void);
+
 PyMODINIT_FUNC PyInit__hec(void)
 {
     return PyModuleDef_Init(&hecmod_def);

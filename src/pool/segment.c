@@ -46,8 +46,8 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
         return r;
     }
     s->head = p;
-    s->slots = (hec__slot *)((char *)p + slots_at);
-    s->tables = (hec__table *)((char *)p + tables_at);
+    s->slots = (hec__slot *)(void *)((char *)p + slots_at);
+    s->tables = (hec__table *)(void *)((char *)p + tables_at);
     s->head->magic = HEC__MAGIC;
     s->head->nworkers = nworkers;
     s->head->size = file_size;
