@@ -118,10 +118,8 @@ class Pool:
         results = stream(self._pool, _hec.MAP, func, iterable, ordered)
         if not progress:
             return results
-        from tqdm.auto import tqdm
-
         total = len(iterable) if isinstance(iterable, collections.abc.Sized) else None
-        return iter(tqdm(results, total=total, unit="task", dynamic_ncols=True))
+        return Bar.around(results, total)
 
     def imap(
         self,

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import collections.abc
 import operator
+import sys
 import typing
 
 from . import _errors, _hec
@@ -45,6 +47,19 @@ def check_on_error(on_error: object) -> None:
         raise ValueError(f"on_error must be 'finish', 'raise' or 'return', not {on_error!r}")
 
 
+def _tqdm(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
+    """A bar of tqdm's; in a log file a line now and then, and not one per change."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ImportError(
+            "progress=True needs tqdm, which is not installed: pip install tqdm"
+        ) from None
+    if "notebook" in tqdm.__module__ or sys.stderr.isatty():
+        return tqdm(*args, dynamic_ncols=True, **kwargs)
+    return tqdm(*args, ascii=True, ncols=80, mininterval=15.0, miniters=1, **kwargs)
+
+
 class Bar:
     """A progress bar, or nothing. Counts tasks; shows them as `total` units."""
 
@@ -52,13 +67,14 @@ class Bar:
         self._bar: typing.Any = None
         self._tasks, self._total = max(tasks, 1), total if total is not None else tasks
         if show:
-            try:
-                from tqdm.auto import tqdm
-            except ImportError:
-                raise ImportError(
-                    "progress=True needs tqdm, which is not installed: pip install tqdm"
-                ) from None
-            self._bar = tqdm(total=self._total, unit=unit or "task", dynamic_ncols=True)
+            self._bar = _tqdm(total=self._total, unit=unit or "task")
+
+    @staticmethod
+    def around(
+        results: collections.abc.Iterator[typing.Any], total: int | None
+    ) -> collections.abc.Iterator[typing.Any]:
+        """The results, with a bar that moves as they are taken."""
+        return iter(_tqdm(results, total=total, unit="task"))
 
     @property
     def tick(self) -> typing.Callable[[int], None] | None:
