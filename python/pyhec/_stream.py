@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import collections.abc
 import concurrent.futures
+import queue
 import threading
 import time
 import typing
@@ -132,7 +133,11 @@ class TaskFuture(concurrent.futures.Future):  # type: ignore[type-arg]
 
 
 class Desk:
-    """Takes single tasks, has a pool run them, and settles their futures from a thread."""
+    """Takes single tasks, has a pool run them, and settles their futures from a thread.
+
+    The thread takes no lock that submit() takes: single operations on dicts are enough between
+    the two, and a lock that changes hands for every task costs more than the task.
+    """
 
     def __init__(self, pool: _hec.Pool) -> None:
         self._pool = pool
@@ -140,28 +145,41 @@ class Desk:
         self._futures: dict[int, TaskFuture] = {}
         self._call = _hec.Call(_hec.TASKS, None, self._items, stream=True)
         self._count = 0
+        self._order = threading.Lock()  # of submit(): numbers and inputs must agree
         self._closing = False
-        self._news = threading.Condition()
+        self._idle = False  # the thread waits at its bell, or is about to
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         pool.open(self._call)
         _desks.add(self)
 
     def submit(self, task: tuple[typing.Any, tuple[typing.Any, ...], typing.Any]) -> TaskFuture:
         """Takes (function, args, kwargs)."""
-        with self._news:
+        with self._order:
             if self._closing:
                 raise RuntimeError("cannot schedule new futures after shutdown")
             index = self._count
-            future = self._futures[index] = TaskFuture(self, index)
+            future = TaskFuture(self, index)
             self._items[index] = task
-            self._count += 1
+            self._futures[index] = future
+            self._count = index + 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="pyhec", daemon=True)
                 self._thread.start()
-            elif len(self._futures) == 1:
-                self._news.notify()
-        self._pool.extend(self._call, index + 1)
+        # Not under the lock: the engine may be running user code that submits as well.
+        try:
+            self._pool.extend(self._call, index + 1)
+        except BaseException:
+            self._items[index] = (_nothing, (), {})  # its number stays
+            self._futures.pop(index, None)
+            raise
+        self._ring()
         return future
+
+    def _ring(self) -> None:
+        if self._idle:
+            self._idle = False
+            self._bell.put(None)
 
     def is_sent(self, index: int) -> bool:
         """Whether a task has been packed for a worker."""
@@ -179,29 +197,27 @@ class Desk:
         """No more tasks; with cancel those that were not sent are cancelled; with wait returns
         when all others are over.
         """
-        with self._news:
+        with self._order:
             self._closing = True
-            self._news.notify()
             thread = self._thread
-            futures = list(self._futures.values()) if cancel else []
-        for future in futures:
+        for future in list(self._futures.values()) if cancel else []:
             future.cancel()
+        self._ring()
         if wait and thread is not None and thread is not threading.current_thread():
             thread.join()
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is left to do."""
-        return not self._futures
 
     def _work(self) -> None:
         """The thread: waits for results while there are tasks, for tasks while there are none."""
         while True:
-            with self._news:
-                while not self._futures and not self._closing:
-                    self._news.wait()
-                if not self._futures:
+            self._idle = True
+            # Looked at after the flag is set: either we see the task here, or its submit() sees
+            # the flag and rings.
+            if not self._futures:
+                if self._closing:
                     return
+                self._bell.get()
+                continue
+            self._idle = False
             try:
                 self._pool.drive(self._call, once=True)
             except BaseException as e:
@@ -215,9 +231,8 @@ class Desk:
                     self._settle(first, None, what)
 
     def _settle(self, index: int, value: typing.Any, error: BaseException | None) -> None:
-        with self._news:
-            future = self._futures.pop(index)
-        if not future.set_running_or_notify_cancel():
+        future = self._futures.pop(index, None)
+        if future is None or not future.set_running_or_notify_cancel():
             return
         if error is None:
             future.set_result(value)
@@ -226,7 +241,7 @@ class Desk:
 
     def _fail_all(self, error: BaseException) -> None:
         """The engine itself has failed: nobody shall wait for ever."""
-        with self._news:
+        with self._order:
             self._closing = True
             left, self._futures = self._futures, {}
         for future in left.values():
