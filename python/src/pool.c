@@ -260,7 +260,11 @@ static PyObject *pool_end(PyObject *self, PyObject *o)
     hecmod_call *c = as_call(p, o);
     Py_ssize_t i;
 
-    if (!c || enter(p) < 0)
+    if (!c)
+        return NULL;
+    if (!c->call) /* the pool has ended it by ending */
+        Py_RETURN_NONE;
+    if (enter(p) < 0)
         return NULL;
     i = PySequence_Index(p->calls, o);
     if (i >= 0 && c->call) {

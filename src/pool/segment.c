@@ -18,6 +18,15 @@ static uint64_t round64(uint64_t n)
     return (n + 63) & ~UINT64_C(63);
 }
 
+/* How much of the sparse data file each process gets. A limit on the size of files holds for memory
+ * files as well, and going over it is a signal and not an error. */
+static uint64_t store_bytes(uint32_t nworkers)
+{
+    uint64_t most = hec__file_size_limit() / (nworkers + 1);
+
+    return (most < HEC__STORE_BYTES ? most : HEC__STORE_BYTES) & ~(uint64_t)(hec__page_size() - 1);
+}
+
 int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
 {
     uint64_t slots_at = round64(sizeof(hec__head));
@@ -38,7 +47,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     s->rings_at = rings_at;
     r = hec__shm_create("hec-control", file_size, &s->control_fd, err);
     if (r == 0)
-        r = hec__shm_create("hec-data", (nworkers + 1) * HEC__STORE_BYTES, &s->data_fd, err);
+        r = hec__shm_create("hec-data", (nworkers + 1) * store_bytes(nworkers), &s->data_fd, err);
     if (r == 0)
         r = hec__shm_map(s->control_fd, 0, s->size, HEC__SHM_SHARED, &p, err);
     if (r < 0) {
@@ -51,6 +60,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     s->head->magic = HEC__MAGIC;
     s->head->nworkers = nworkers;
     s->head->size = file_size;
+    s->head->store_bytes = store_bytes(nworkers);
     *ret = s;
     return 0;
 }
