@@ -271,6 +271,7 @@ static uint32_t take_back(hec_call *call, hec__claim *claim, uint64_t look, uint
 /* Where the free tasks of worker k are worth most. The record of a batch lives in the ring: once
  * the worker has passed it, it may be another's. */
 typedef struct hec__victim {
+    hec__member *member;
     hec__sent *sent; /* NULL: the range that the worker took by itself */
     hec__slot *slot;
     hec_call *call;
@@ -286,7 +287,8 @@ static void look_at(hec_pool *p, uint32_t k, uint64_t now, hec__victim *best)
 
     for (uint32_t i = 0; i < m->nsent; i++) {
         hec__sent *s = hec__sent_at(m, i);
-        hec__victim v = {.sent = s, .slot = slot, .call = s->call, .first = s->first};
+        hec__victim v = {
+            .member = m, .sent = s, .slot = slot, .call = s->call, .first = s->first};
 
         if (!s->call || hec__ring_passed(&m->tasks, s->position))
             continue;
@@ -296,7 +298,7 @@ static void look_at(hec_pool *p, uint32_t k, uint64_t now, hec__victim *best)
             *best = v;
     }
     if (p->inherited) {
-        hec__victim v = {.slot = slot, .call = p->inherited};
+        hec__victim v = {.member = m, .slot = slot, .call = p->inherited};
 
         v.look = hec__claim_look(&slot->self);
         v.first = atomic_load_explicit(&slot->self_first, memory_order_relaxed);
@@ -326,5 +328,6 @@ hec__moved hec__pool_rebalance(hec_pool *p)
                   best.first);
     if (best.sent)
         best.sent->count -= n;
+    hec__member_settle(best.member); /* of what was taken back wholly no answer comes */
     return n ? HEC__MOVED_SOME : HEC__MOVED_LATER;
 }
