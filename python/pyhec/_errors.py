@@ -7,14 +7,14 @@ The extension calls the functions below the classes; they are on no fast path.
 from __future__ import annotations
 
 import os
-import pickle
 import reprlib
-import signal
 import sys
-import traceback
-import typing
 
 from . import _hec
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import typing
 
 _TRIES = 2000  # attempts at most to find what cannot be pickled
 
@@ -71,13 +71,17 @@ class RemoteTraceback(Exception):
         return self.text
 
 
-class Partial(typing.NamedTuple):
+class Partial:
     """What a call that failed has nevertheless: ``results`` in the order of the inputs, failed
     tasks with their exception in their place; ``failures``: exceptions by the number of the task.
     """
 
-    results: list[typing.Any]
-    failures: dict[int, BaseException]
+    def __init__(self, results: list[typing.Any], failures: dict[int, BaseException]) -> None:
+        self.results = results
+        self.failures = failures
+
+    def __repr__(self) -> str:
+        return f"<Partial: {len(self.results)} tasks, {len(self.failures)} of them failed>"
 
 
 def partial(error: BaseException) -> Partial | None:
@@ -142,6 +146,9 @@ def start_worker() -> None:
 
 def pack_failure(error: BaseException) -> bytes:
     """An exception and its traceback, as bytes."""
+    import pickle
+    import traceback
+
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     data = None
     if isinstance(error, Exception):
@@ -151,6 +158,8 @@ def pack_failure(error: BaseException) -> bytes:
 
 def _pickle_exception(error: Exception) -> bytes | None:
     """The exception's bytes if it can be made from them again, else None."""
+    import pickle
+
     import cloudpickle
 
     for dumps in (pickle.dumps, cloudpickle.dumps):
@@ -255,6 +264,8 @@ def unpack_failure(
     index: int, func: object, kind: int, item: object, payload: bytes
 ) -> BaseException:
     """The exception that a task raised, with its traceback as the cause."""
+    import pickle
+
     what = describe(func, kind, item)
     error: BaseException
     try:
@@ -281,6 +292,8 @@ def refused(index: int, func: object, kind: int, item: object, payload: bytes) -
 
 
 def _signal_name(number: int) -> str:
+    import signal
+
     try:
         name = signal.Signals(number).name
     except ValueError:

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-import collections.abc
 import operator
 import sys
-import typing
 
 from . import _errors, _hec
 from ._host import cpu_count
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import collections.abc
+    import typing
 
 _MAX_WORKERS = 4096
 

@@ -10,12 +10,14 @@ import collections.abc
 import functools
 import glob
 import os
-import typing
 
 from . import _errors, _hec
 from ._run import Bar, check_callable, check_on_error, run_once, worker_count
 
-if typing.TYPE_CHECKING:
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import typing
+
     import pandas
 
 __all__ = ["batch_read_csv", "parallelize"]

@@ -77,7 +77,7 @@ static void on_interrupt(int sig)
 static void reset_signals(void)
 {
     struct sigaction quiet = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, old;
-    PyObject *signal_module = PyImport_ImportModule("signal");
+    PyObject *signal_module = PyImport_ImportModule("_signal");
     PyObject *r;
 
     for (int sig = 1; sig < 32; sig++)
