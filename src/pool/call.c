@@ -93,6 +93,7 @@ void hec_call_close(hec_call *call)
             }
             s->call = NULL;
         }
+        hec__member_settle(m);
         close_at(p, k, call);
     }
     while (*at != call)

@@ -15,30 +15,30 @@ hec_call *hec__pool_find_call(const hec_pool *p, uint64_t id)
     return c;
 }
 
+/* A batch may be over without an answer being the last word: when the rest was taken back after the
+ * answers had come. If it stayed in the queue, its worker would look busy for good. */
+void hec__member_settle(hec__member *m)
+{
+    while (m->nsent > 0 && hec__sent_at(m, 0)->done >= hec__sent_at(m, 0)->count) {
+        m->first_sent = (m->first_sent + 1) % m->sent_cap;
+        m->nsent--;
+    }
+}
+
 /* Notes that tasks of a batch were answered. Answers come in the order of the tasks, so they
  * belong to the oldest batch that is not wholly answered. */
 static void account(hec__member *m, const hec__rec *rec)
 {
-    uint32_t left = rec->count;
-
     m->answered = true;
     m->stillborn = 0;
     if (rec->flags & HEC__REC_SELF) {
         m->self_next = rec->first + rec->count;
         return;
     }
-    while (m->nsent > 0) {
-        hec__sent *s = hec__sent_at(m, 0);
-
-        if (s->done < s->count && left > 0) {
-            s->done += left;
-            left = 0;
-        }
-        if (s->done < s->count)
-            return;
-        m->first_sent = (m->first_sent + 1) % m->sent_cap;
-        m->nsent--;
-    }
+    hec__member_settle(m);
+    if (m->nsent > 0)
+        hec__sent_at(m, 0)->done += rec->count;
+    hec__member_settle(m);
 }
 
 static int deliver_one(hec_pool *p, hec__member *m, hec__rec *rec, hec_error *err)
