@@ -93,7 +93,7 @@ void hec_call_close(hec_call *call)
             }
             s->call = NULL;
         }
-        hec__member_settle(m); /* of what was taken back wholly no answer comes */
+        hec__member_settle(m);
         close_at(p, k, call);
     }
     while (*at != call)

@@ -15,6 +15,8 @@ hec_call *hec__pool_find_call(const hec_pool *p, uint64_t id)
     return c;
 }
 
+/* A batch may be over without an answer being the last word: when the rest was taken back after the
+ * answers had come. If it stayed in the queue, its worker would look busy for good. */
 void hec__member_settle(hec__member *m)
 {
     while (m->nsent > 0 && hec__sent_at(m, 0)->done >= hec__sent_at(m, 0)->count) {

@@ -69,15 +69,31 @@ bool hec__pool_has_tasks(const hec_pool *p)
 static bool helps_itself(const hec_pool *p, uint32_t k)
 {
     const hec__slot *slot = &p->segment->slots[k];
-    uint64_t look, first;
+    hec__range self;
 
     if (!p->inherited)
         return false;
-    if (atomic_load_explicit(&p->segment->head->next, memory_order_relaxed) < p->inherited->total)
+    /* Both acquire: who has moved the counter is seen taking, and who is not seen taking any more
+     * has said in its claim word what it took. */
+    if (atomic_load_explicit(&p->segment->head->next, memory_order_acquire) < p->inherited->total ||
+        atomic_load_explicit(&slot->self_taking, memory_order_acquire))
         return true;
-    look = hec__claim_look(&slot->self);
-    first = atomic_load_explicit(&slot->self_first, memory_order_relaxed);
-    return hec__claim_limit(look) > 0 && p->members[k].self_next < first + hec__claim_limit(look);
+    self = hec__pool_self_range(p, k, hec__claim_look(&slot->self));
+    return self.count > 0 && p->members[k].self_next < self.first + self.count;
+}
+
+hec__range hec__pool_self_range(const hec_pool *p, uint32_t k, uint64_t look)
+{
+    const hec__slot *slot = &p->segment->slots[k];
+    hec__range r = {.count = hec__claim_limit(look)};
+
+    r.first =
+        atomic_load_explicit(&slot->self_first[hec__claim_turn(look) % 2], memory_order_relaxed);
+    if (r.first > p->inherited->total)
+        r.first = p->inherited->total;
+    if (r.count > p->inherited->total - r.first)
+        r.count = p->inherited->total - r.first;
+    return r;
 }
 
 bool hec__pool_busy(const hec_pool *p)
@@ -89,15 +105,16 @@ bool hec__pool_busy(const hec_pool *p)
 }
 
 /* The worker that should get the next batch of a call: one with nothing to do, else one whose
- * queue is short. UINT32_MAX: none has room. */
+ * queue is short; of two alike, one that has left its last batch behind: the other may have
+ * answered and still be busy. UINT32_MAX: none has room. */
 static uint32_t pick(hec_pool *p, const hec_call *call)
 {
     bool queue = call->pace.task_ns && call->pace.task_ns < QUEUE_TASK_NS;
-    uint32_t best = UINT32_MAX, best_n = queue ? QUEUE_BATCHES : 1;
+    uint32_t best = UINT32_MAX, best_n = 2 * (queue ? QUEUE_BATCHES : 1);
 
     for (uint32_t k = 0; k < p->nworkers && best_n > 0; k++) {
         hec__member *m = &p->members[k];
-        uint32_t n = m->nsent + helps_itself(p, k);
+        uint32_t n = 2 * (m->nsent + helps_itself(p, k)) + !hec__ring_empty(&m->tasks);
 
         if (m->child.pid && n < best_n && hec__ring_reserve(&m->tasks, HEC__REC_MAX)) {
             best = k;
@@ -287,8 +304,7 @@ static void look_at(hec_pool *p, uint32_t k, uint64_t now, hec__victim *best)
 
     for (uint32_t i = 0; i < m->nsent; i++) {
         hec__sent *s = hec__sent_at(m, i);
-        hec__victim v = {
-            .member = m, .sent = s, .slot = slot, .call = s->call, .first = s->first};
+        hec__victim v = {.member = m, .sent = s, .slot = slot, .call = s->call, .first = s->first};
 
         if (!s->call || hec__ring_passed(&m->tasks, s->position))
             continue;
@@ -301,7 +317,7 @@ static void look_at(hec_pool *p, uint32_t k, uint64_t now, hec__victim *best)
         hec__victim v = {.member = m, .slot = slot, .call = p->inherited};
 
         v.look = hec__claim_look(&slot->self);
-        v.first = atomic_load_explicit(&slot->self_first, memory_order_relaxed);
+        v.first = hec__pool_self_range(p, k, v.look).first;
         v.worth = worth(v.call, v.look, waiting);
         if (v.worth > best->worth)
             *best = v;
@@ -312,22 +328,30 @@ hec__moved hec__pool_rebalance(hec_pool *p)
 {
     uint64_t now = hec__now_ns();
     hec__victim best = {0};
-    bool idle = false;
+    bool idle = false, soon = false;
     uint32_t n;
 
-    for (uint32_t k = 0; k < p->nworkers; k++)
-        idle = idle || (p->members[k].child.pid && p->members[k].nsent == 0 && !helps_itself(p, k));
-    for (uint32_t k = 0; idle && k < p->nworkers; k++)
+    for (uint32_t k = 0; k < p->nworkers; k++) {
+        hec__member *m = &p->members[k];
+
+        if (!m->child.pid || m->nsent || helps_itself(p, k))
+            continue;
+        /* What has answered all and not left its batch yet may go on for long: tasks given to it
+         * now would only be taken back again. */
+        *(hec__ring_empty(&m->tasks) ? &idle : &soon) = true;
+    }
+    for (uint32_t k = 0; (idle || soon) && k < p->nworkers; k++)
         if (p->members[k].child.pid)
             look_at(p, k, now, &best);
     if (best.worth == 0)
         return HEC__MOVED_NONE;
-    if (best.worth < MOVE_NS)
+    if (!idle || best.worth < MOVE_NS)
         return HEC__MOVED_LATER;
     n = take_back(best.call, best.sent ? &best.sent->rec->claim : &best.slot->self, best.look,
                   best.first);
-    if (best.sent)
+    if (best.sent) {
         best.sent->count -= n;
-    hec__member_settle(best.member); /* of what was taken back wholly no answer comes */
+        hec__member_settle(best.member);
+    }
     return n ? HEC__MOVED_SOME : HEC__MOVED_LATER;
 }

@@ -46,10 +46,13 @@ typedef struct hec__slot {
     _Atomic uint32_t sleeps;
     /* written by the worker, read by the parent when the worker has died */
     alignas(64) _Atomic uint64_t call;
-    _Atomic uint64_t task;       /* the one that runs + 1; 0: none */
-    _Atomic uint64_t since_ns;   /* when it, or the claim it belongs to, began */
-    _Atomic uint32_t awake;      /* counted in head.awake */
-    _Atomic uint64_t self_first; /* the range this worker took from head.next by itself */
+    _Atomic uint64_t task;     /* the one that runs + 1; 0: none */
+    _Atomic uint64_t since_ns; /* when it, or the claim it belongs to, began */
+    _Atomic uint32_t awake;    /* counted in head.awake */
+    /* The range this worker took from head.next by itself: where it begins, in turn t at t % 2, so
+     * that what belongs to the word's turn is never overwritten, whenever the worker dies. */
+    _Atomic uint32_t self_taking; /* it is asking head.next, and has not said yet what came of it */
+    _Atomic uint64_t self_first[2];
     hec__claim self;
 } hec__slot;
 

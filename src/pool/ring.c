@@ -53,6 +53,11 @@ bool hec__ring_passed(hec__ring *r, uint64_t position)
     return r->theirs > position;
 }
 
+bool hec__ring_empty(hec__ring *r)
+{
+    return r->mine == 0 || hec__ring_passed(r, r->mine - 1);
+}
+
 void *hec__ring_peek(hec__ring *r)
 {
     if (r->theirs == r->mine) {

@@ -11,6 +11,8 @@
 #include "sys/openmp.h"
 
 #include <hec/topology.h>
+
+#include <signal.h>
 #include <sys/wait.h>
 
 /* A worker that dies so often before its first answer, without a task to blame, is not to blame
@@ -73,8 +75,13 @@ int hec__pool_spawn(hec_pool *p, uint32_t k, hec_error *err)
         hec__worker_main(&start);
     if (p->runner.after_fork)
         p->runner.after_fork(p->runner.ctx);
-    if (r == 0)
+    if (r == 0) {
         r = hec__watch_add(&p->watch, m->child.fd, k, err);
+        if (r < 0) { /* nobody would hear of its end */
+            kill(m->child.pid, SIGKILL);
+            hec__child_reap(&m->child, true, &(int){0});
+        }
+    }
     if (r < 0) {
         hec__awake_add(p->segment->head, &slot->awake, -1);
         return r;
@@ -101,20 +108,10 @@ static int leave(hec_call *call, uint64_t first, uint32_t count, uint32_t done, 
     return r < 0 ? r : hec__call_again(call, blamed + 1, end - blamed - 1, err);
 }
 
-/* The range that worker k took by itself, less what was taken back from it. */
-static hec__range self_range(const hec_pool *p, uint32_t k)
-{
-    const hec__slot *slot = &p->segment->slots[k];
-
-    return (hec__range){atomic_load_explicit(&slot->self_first, memory_order_relaxed),
-                        hec__claim_limit(hec__claim_look(&slot->self))};
-}
-
 /* Whether a task is among those that worker k has got and has not answered. */
 static bool is_unanswered(const hec_pool *p, uint32_t k, const hec_call *call, uint64_t task)
 {
     hec__member *m = &p->members[k];
-    hec__range self = self_range(p, k);
 
     for (uint32_t i = 0; i < m->nsent; i++) {
         const hec__sent *s = hec__sent_at(m, i);
@@ -122,8 +119,12 @@ static bool is_unanswered(const hec_pool *p, uint32_t k, const hec_call *call, u
         if (s->call == call && task >= s->first + s->done && task < s->first + s->count)
             return true;
     }
-    return call == p->inherited && task >= self.first && task >= m->self_next &&
-           task < self.first + self.count;
+    if (call == p->inherited) {
+        hec__range self = hec__pool_self_range(p, k, hec__claim_look(&p->segment->slots[k].self));
+
+        return task >= self.first && task >= m->self_next && task < self.first + self.count;
+    }
+    return false;
 }
 
 /* Which task ran when the worker died: 1 and *ret_death, *ret_call; 0 when none did. */
@@ -166,7 +167,7 @@ static int leave_all(hec_pool *p, uint32_t k, uint64_t blamed, const hec_call *b
                   s->call == blamed_call ? blamed : UINT64_MAX, err);
     }
     if (r == 0 && p->inherited) {
-        hec__range self = self_range(p, k);
+        hec__range self = hec__pool_self_range(p, k, hec__claim_look(&p->segment->slots[k].self));
         uint64_t done = m->self_next > self.first ? m->self_next - self.first : 0;
 
         r = leave(p->inherited, self.first, (uint32_t)self.count,

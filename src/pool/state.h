@@ -106,6 +106,11 @@ uint64_t hec__call_answered(hec_call *call, uint64_t first, uint64_t count);
 /* Tasks of the inherited call that nobody has and nobody answered (their worker died between taking
  * and noting them) are queued again. Returns whether there were any; HEC_ENOMEM. */
 int hec__pool_find_lost(hec_pool *p, hec_error *err);
+/* The range that worker k took by itself, less what was taken back from it, according to a look at
+ * its claim word. Within the call's tasks, whatever the slot says. */
+hec__range hec__pool_self_range(const hec_pool *p, uint32_t k, uint64_t look);
+/* Forgets the oldest batches of a worker that are wholly answered or taken back. */
+void hec__member_settle(hec__member *m);
 /* Rings a worker's bell if it sleeps; after something was published to it. */
 void hec__member_wake(hec_pool *p, uint32_t k);
 /* Whether any task waits to be sent; whether any is with a worker. */

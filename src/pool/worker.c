@@ -176,14 +176,21 @@ static bool run_own_range(hec_worker *w)
         return false;
     left = w->head->total - next;
     n = hec__batch_size(&w->pace, left, w->head->nworkers);
-    from = atomic_fetch_add_explicit(&w->head->next, n, memory_order_relaxed);
-    if (from >= w->head->total)
+    /* Who sees (acquire) that the counter has moved on sees that somebody is taking: between the
+     * two, tasks are with nobody, and must not look as if their worker had died. */
+    atomic_store_explicit(&w->slot->self_taking, 1, memory_order_relaxed);
+    from = atomic_fetch_add_explicit(&w->head->next, n, memory_order_acq_rel);
+    if (from >= w->head->total) {
+        atomic_store_explicit(&w->slot->self_taking, 0, memory_order_release);
         return false;
+    }
     if (n > w->head->total - from)
         n = (uint32_t)(w->head->total - from);
     /* The first task, then the claim word (release): the parent may take back from here on. */
-    atomic_store_explicit(&w->slot->self_first, from, memory_order_relaxed);
-    hec__claim_init(&w->slot->self, n, ++w->turn);
+    w->turn++;
+    atomic_store_explicit(&w->slot->self_first[w->turn % 2], from, memory_order_relaxed);
+    hec__claim_init(&w->slot->self, n, w->turn);
+    atomic_store_explicit(&w->slot->self_taking, 0, memory_order_release);
     w->reply_flags = HEC__REC_SELF;
     run(w, 0, from, n, &w->slot->self, NULL);
     return true;

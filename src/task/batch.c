@@ -60,6 +60,11 @@ uint32_t hec__claim_limit(uint64_t look)
     return (uint32_t)(look >> HALF_BITS & HALF_MASK);
 }
 
+uint32_t hec__claim_turn(uint64_t look)
+{
+    return (uint32_t)(look >> 2 * HALF_BITS);
+}
+
 uint32_t hec__claim_free(uint64_t look)
 {
     return hec__claim_limit(look) - hec__claim_next(look);
@@ -72,7 +77,9 @@ void hec__claim_init(hec__claim *c, uint32_t count, uint32_t turn)
 
 uint32_t hec__claim_take(hec__claim *c, uint32_t max, uint32_t *ret_from)
 {
-    uint64_t v = atomic_load_explicit(c, memory_order_relaxed);
+    /* Acquire pairs with the take-back: what the parent read of this batch it has read before we
+     * find the batch used up and write the next one over it. */
+    uint64_t v = atomic_load_explicit(c, memory_order_acquire);
     uint32_t n;
 
     do {
@@ -81,9 +88,8 @@ uint32_t hec__claim_take(hec__claim *c, uint32_t max, uint32_t *ret_from)
             return 0;
         if (n > max)
             n = max;
-        /* Relaxed: the worker wrote or received the batch itself, it learns nothing new here. */
-    } while (!atomic_compare_exchange_weak_explicit(c, &v, v + n, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(c, &v, v + n, memory_order_acquire,
+                                                    memory_order_acquire));
     *ret_from = hec__claim_next(v);
     return n;
 }
@@ -99,7 +105,8 @@ uint32_t hec__claim_take_back(hec__claim *c, uint64_t look, uint32_t *ret_from)
     uint32_t n = (hec__claim_free(look) + 1) / 2;
     uint64_t taken = word(hec__claim_next(look), limit - n, look >> 2 * HALF_BITS);
 
-    if (n == 0 || !atomic_compare_exchange_strong_explicit(c, &look, taken, memory_order_relaxed,
+    /* Release: what was read of the batch since the look was read before this. */
+    if (n == 0 || !atomic_compare_exchange_strong_explicit(c, &look, taken, memory_order_release,
                                                            memory_order_relaxed))
         return 0;
     *ret_from = limit - n;

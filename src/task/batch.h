@@ -48,9 +48,11 @@ uint32_t hec__claim_take(hec__claim *c, uint32_t max, uint32_t *ret_from);
 uint64_t hec__claim_look(const hec__claim *c);
 uint32_t hec__claim_take_back(hec__claim *c, uint64_t look, uint32_t *ret_from);
 
-/* What a look says: free tasks, and the present end of the batch. */
+/* What a look says: free tasks, the present end of the batch, the first that was not taken, and
+ * which use of the word this is (modulo 2^30). */
 uint32_t hec__claim_free(uint64_t look);
 uint32_t hec__claim_limit(uint64_t look);
 uint32_t hec__claim_next(uint64_t look);
+uint32_t hec__claim_turn(uint64_t look);
 
 #endif
