@@ -169,6 +169,7 @@ class Pool:
         self._check_open()
         if self._desk is None:
             self._desk = Desk(self._pool)
+            self._desk.close_with(self)
         return AsyncResult(self._desk.submit((func, tuple(args), dict(kwds or {}))))
 
     def close(self) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import atexit
 import collections.abc
 import concurrent.futures
+import os
+import sys
 import threading
 import time
 import typing
@@ -186,8 +188,20 @@ class Desk:
             futures = list(self._futures.values()) if cancel else []
         for future in futures:
             future.cancel()
+        if thread is None:
+            self._pool.close()
         if wait and thread is not None and thread is not threading.current_thread():
             thread.join()
+
+    def kill(self) -> None:
+        """Ends the workers at once; all that is not over fails."""
+        with self._news:
+            self._closing = True
+        self._pool.close(True)
+
+    def close_with(self, owner: object) -> None:
+        """Closes this when its owner is dropped: the thread, which has it, would keep it alive."""
+        weakref.finalize(owner, _let_go, self, os.getpid()).atexit = False
 
     @property
     def idle(self) -> bool:
@@ -195,7 +209,14 @@ class Desk:
         return not self._futures
 
     def _work(self) -> None:
-        """The thread: waits for results while there are tasks, for tasks while there are none."""
+        """The thread; when it ends, so do the workers."""
+        try:
+            self._deliver()
+        finally:
+            self._pool.close()
+
+    def _deliver(self) -> None:
+        """Waits for results while there are tasks, for tasks while there are none."""
         while True:
             with self._news:
                 while not self._futures and not self._closing:
@@ -236,13 +257,22 @@ class Desk:
                 future.set_exception(lost)
 
 
+def _let_go(desk: Desk, pid: int) -> None:
+    if os.getpid() == pid:  # in a forked copy there is no thread, and its lock may be held
+        desk.close(wait=False, cancel=False)
+
+
 _desks: weakref.WeakSet[Desk] = weakref.WeakSet()
 
 
 def _finish_all() -> None:
-    """At the interpreter's end: tasks that were submitted are finished, as
-    concurrent.futures does."""
+    """At the interpreter's end: tasks that were submitted are finished, as concurrent.futures
+    does; but not for someone who has pressed Ctrl-C.
+    """
+    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1")
     for desk in list(_desks):
+        if interrupted:
+            desk.kill()
         desk.close(wait=not _hec.in_worker(), cancel=False)
 
 

@@ -260,7 +260,12 @@ static PyObject *pool_end(PyObject *self, PyObject *o)
     hecmod_call *c = as_call(p, o);
     Py_ssize_t i;
 
-    if (!c || enter(p) < 0)
+    if (!c)
+        return NULL;
+    /* Nothing left to end: a stream may well outlive its pool, and is copied by forks. */
+    if (!c->call || p->pid != getpid() || p->closing)
+        Py_RETURN_NONE;
+    if (enter(p) < 0)
         return NULL;
     i = PySequence_Index(p->calls, o);
     if (i >= 0 && c->call) {
