@@ -188,7 +188,7 @@ class Desk:
             futures = list(self._futures.values()) if cancel else []
         for future in futures:
             future.cancel()
-        if thread is None:
+        if thread is None or not thread.is_alive():
             self._pool.close()
         if wait and thread is not None and thread is not threading.current_thread():
             thread.join()
@@ -209,25 +209,25 @@ class Desk:
         return not self._futures
 
     def _work(self) -> None:
-        """The thread; when it ends, so do the workers."""
-        try:
-            self._deliver()
-        finally:
+        """The thread; when it ends because there is no more to come, so do the workers."""
+        if self._deliver():
             self._pool.close()
 
-    def _deliver(self) -> None:
-        """Waits for results while there are tasks, for tasks while there are none."""
+    def _deliver(self) -> bool:
+        """Waits for results while there are tasks, for tasks while there are none.
+        True after the last, False when the engine failed.
+        """
         while True:
             with self._news:
                 while not self._futures and not self._closing:
                     self._news.wait()
                 if not self._futures:
-                    return
+                    return True
             try:
                 self._pool.drive(self._call, once=True)
             except BaseException as e:
                 self._fail_all(e)
-                return
+                return False
             for first, what in self._call.take():
                 if isinstance(what, list):
                     for i, value in enumerate(what, first):
