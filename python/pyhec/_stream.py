@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Calls on a pool that lives on: whole lists, streams with a bounded window, and single tasks whose
-results a thread of ours delivers.
-"""
+"""Calls on a pool that lives on: whole lists, and streams with a bounded window."""
 
 from __future__ import annotations
 
-import atexit
-import collections.abc
-import concurrent.futures
-import queue
-import threading
 import time
-import typing
-import weakref
 
-from . import _errors, _hec
+from . import _hec
 from ._run import Bar, conclude, drive
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import collections.abc
+    import typing
 
 #: Inputs that may be on their way, or have come back and wait for their turn.
 WINDOW = 4096
@@ -108,157 +104,3 @@ def stream(
                 yield value
     finally:
         pool.end(call)
-
-
-def _nothing() -> None:
-    """Stands for a task that was cancelled in time."""
-
-
-class TaskFuture(concurrent.futures.Future):  # type: ignore[type-arg]
-    """The future of a task; it can be cancelled until it is sent to a worker."""
-
-    def __init__(self, desk: Desk, index: int) -> None:
-        super().__init__()
-        self._desk, self._index = desk, index
-
-    def cancel(self) -> bool:
-        """Cancels the task if it has not been sent to a worker; whether it did."""
-        if self.done():
-            return self.cancelled()
-        return self._desk.recall(self._index) and super().cancel()
-
-    def running(self) -> bool:
-        """Whether the task has been sent to a worker and is not over."""
-        return not self.done() and self._desk.is_sent(self._index)
-
-
-class Desk:
-    """Takes single tasks, has a pool run them, and settles their futures from a thread.
-
-    The thread takes no lock that submit() takes: single operations on dicts are enough between
-    the two, and a lock that changes hands for every task costs more than the task.
-    """
-
-    def __init__(self, pool: _hec.Pool) -> None:
-        self._pool = pool
-        self._items: dict[int, typing.Any] = {}
-        self._futures: dict[int, TaskFuture] = {}
-        self._call = _hec.Call(_hec.TASKS, None, self._items, stream=True)
-        self._count = 0
-        self._order = threading.Lock()  # of submit(): numbers and inputs must agree
-        self._closing = False
-        self._idle = False  # the thread waits at its bell, or is about to
-        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        pool.open(self._call)
-        _desks.add(self)
-
-    def submit(self, task: tuple[typing.Any, tuple[typing.Any, ...], typing.Any]) -> TaskFuture:
-        """Takes (function, args, kwargs)."""
-        with self._order:
-            if self._closing:
-                raise RuntimeError("cannot schedule new futures after shutdown")
-            index = self._count
-            future = TaskFuture(self, index)
-            self._items[index] = task
-            self._futures[index] = future
-            self._count = index + 1
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="pyhec", daemon=True)
-                self._thread.start()
-        # Not under the lock: the engine may be running user code that submits as well.
-        try:
-            self._pool.extend(self._call, index + 1)
-        except BaseException:
-            self._items[index] = (_nothing, (), {})  # its number stays
-            self._futures.pop(index, None)
-            raise
-        self._ring()
-        return future
-
-    def _ring(self) -> None:
-        if self._idle:
-            self._idle = False
-            self._bell.put(None)
-
-    def is_sent(self, index: int) -> bool:
-        """Whether a task has been packed for a worker."""
-        return index < self._call.sent
-
-    def recall(self, index: int) -> bool:
-        """Makes a task that was not sent yet do nothing. Whether it was in time."""
-        if self.is_sent(index) or index not in self._items:
-            return False
-        self._items[index] = (_nothing, (), {})
-        # It may have been packed by another thread between the question and the answer.
-        return not self.is_sent(index)
-
-    def close(self, wait: bool, cancel: bool) -> None:
-        """No more tasks; with cancel those that were not sent are cancelled; with wait returns
-        when all others are over.
-        """
-        with self._order:
-            self._closing = True
-            thread = self._thread
-        for future in list(self._futures.values()) if cancel else []:
-            future.cancel()
-        self._ring()
-        if wait and thread is not None and thread is not threading.current_thread():
-            thread.join()
-
-    def _work(self) -> None:
-        """The thread: waits for results while there are tasks, for tasks while there are none."""
-        while True:
-            self._idle = True
-            # Looked at after the flag is set: either we see the task here, or its submit() sees
-            # the flag and rings.
-            if not self._futures:
-                if self._closing:
-                    return
-                self._bell.get()
-                continue
-            self._idle = False
-            try:
-                self._pool.drive(self._call, once=True)
-            except BaseException as e:
-                self._fail_all(e)
-                return
-            for first, what in self._call.take():
-                if isinstance(what, list):
-                    for i, value in enumerate(what, first):
-                        self._settle(i, value, None)
-                else:
-                    self._settle(first, None, what)
-
-    def _settle(self, index: int, value: typing.Any, error: BaseException | None) -> None:
-        future = self._futures.pop(index, None)
-        if future is None or not future.set_running_or_notify_cancel():
-            return
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)
-
-    def _fail_all(self, error: BaseException) -> None:
-        """The engine itself has failed: nobody shall wait for ever."""
-        with self._order:
-            self._closing = True
-            left, self._futures = self._futures, {}
-        for future in left.values():
-            if future.set_running_or_notify_cancel():
-                lost = _errors.TaskError(f"the pool has ended: {error}")
-                lost.__cause__ = error
-                future.set_exception(lost)
-
-
-_desks: weakref.WeakSet[Desk] = weakref.WeakSet()
-
-
-def _finish_all() -> None:
-    """At the interpreter's end: tasks that were submitted are finished, as
-    concurrent.futures does."""
-    for desk in list(_desks):
-        desk.close(wait=not _hec.in_worker(), cancel=False)
-
-
-atexit.register(_finish_all)

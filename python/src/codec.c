@@ -60,7 +60,8 @@ static bool mentions_main(PyObject *bytes)
                   sizeof word - 1) != NULL;
 }
 
-/* Plain pickle where it will do, else cloudpickle; the first error stands if both fail. */
+/* Plain pickle where it will do, else cloudpickle; if both fail its error stands, since plain
+ * pickle has nothing to say of a lambda but that it is one. */
 static PyObject *dump_somehow(hecmod_state *st, PyObject *obj, bool main_by_value,
                               PyObject *buffers)
 {
@@ -79,10 +80,6 @@ static PyObject *dump_somehow(hecmod_state *st, PyObject *obj, bool main_by_valu
     cloud = cloud_dumps(st);
     cloud = cloud ? dump(st, cloud, obj, buffers) : NULL;
     Py_XDECREF(bytes);
-    if (!cloud && type) {
-        PyErr_Restore(type, value, traceback);
-        return NULL;
-    }
     Py_XDECREF(type);
     Py_XDECREF(value);
     Py_XDECREF(traceback);

@@ -105,24 +105,47 @@ static void wait_for_stepper(hecmod_pool *p)
     Py_END_ALLOW_THREADS
 }
 
-/* The exception that a callback of some call left; NULL with it set. */
-static int raise_left_error(hecmod_pool *p, const hec_error *err)
+static void close_call(hecmod_pool *p, hecmod_call *c)
 {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(p->calls); i++) {
-        hecmod_call *c = (hecmod_call *)PyList_GET_ITEM(p->calls, i);
+    Py_ssize_t i = PySequence_Index(p->calls, (PyObject *)c);
 
-        if (c->error) {
-            PyErr_SetObject(PyExceptionInstance_Class(c->error), c->error);
-            Py_CLEAR(c->error);
-            return -1;
-        }
-    }
-    hecmod_raise(err);
+    hec_call_close(c->call);
+    c->call = NULL;
+    if (i < 0 || PyList_SetSlice(p->calls, i, i + 1, NULL) < 0)
+        PyErr_WriteUnraisable(NULL);
+}
+
+static int raise_error_of(hecmod_call *c)
+{
+    PyErr_SetObject(PyExceptionInstance_Class(c->error), c->error);
+    Py_CLEAR(c->error);
     return -1;
 }
 
+/* A callback failed. What a callback of `mine` left is raised (-1), and so is an interrupt, which
+ * is this thread's. Another call that failed is ended, and its own thread will find out why (0):
+ * its error is no news here, and kept open it would be in the way of the others. */
+static int settle_errors(hecmod_pool *p, const hecmod_call *mine, const hec_error *err)
+{
+    bool others = false;
+
+    for (Py_ssize_t i = PyList_GET_SIZE(p->calls); i-- > 0;) {
+        hecmod_call *c = (hecmod_call *)PyList_GET_ITEM(p->calls, i);
+
+        if (!c->error)
+            continue;
+        if (c == mine || !PyErr_GivenExceptionMatches(c->error, PyExc_Exception))
+            return raise_error_of(c);
+        close_call(p, c);
+        others = true;
+    }
+    if (!others)
+        hecmod_raise(err);
+    return others ? 0 : -1;
+}
+
 /* One step, or a wait for the thread that steps. -1 with an exception set. */
-static int step(hecmod_pool *p, int timeout_ms)
+static int step(hecmod_pool *p, const hecmod_call *mine, int timeout_ms)
 {
     hec_error err = {0};
     int r;
@@ -136,11 +159,13 @@ static int step(hecmod_pool *p, int timeout_ms)
     p->stepping = true;
     r = hec_pool_step(p->pool, timeout_ms, &err);
     p->stepping = false;
+    if (r < 0 && r != HEC_EINTR)
+        r = settle_errors(p, mine, &err);
+    else
+        r = 0;
     drop_lock(p);
     tell_news(p);
-    if (r < 0 && r != HEC_EINTR)
-        return raise_left_error(p, &err);
-    return PyErr_CheckSignals();
+    return r < 0 ? -1 : PyErr_CheckSignals();
 }
 
 static PyObject *pool_step(PyObject *self, PyObject *args)
@@ -148,7 +173,7 @@ static PyObject *pool_step(PyObject *self, PyObject *args)
     int timeout_ms = -1;
 
     if (!PyArg_ParseTuple(args, "|i:step", &timeout_ms) ||
-        step((hecmod_pool *)self, timeout_ms) < 0)
+        step((hecmod_pool *)self, NULL, timeout_ms) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -170,11 +195,15 @@ static PyObject *pool_drive(PyObject *self, PyObject *args, PyObject *kwargs)
     while (c->done < c->total && !(once && c->done > began)) {
         uint64_t before = c->done;
 
+        if (!c->call && c->error) {
+            raise_error_of(c);
+            return NULL;
+        }
         if (!c->call) {
             PyErr_SetString(PyExc_RuntimeError, "the call is not open");
             return NULL;
         }
-        if (step(p, -1) < 0)
+        if (step(p, c, -1) < 0)
             return NULL;
         if (progress != Py_None && c->done != before) {
             r = PyObject_CallFunction(progress, "K", (unsigned long long)c->done);
@@ -197,12 +226,12 @@ static hecmod_call *as_call(hecmod_pool *p, PyObject *o)
     return (hecmod_call *)o;
 }
 
-static int kick(hecmod_pool *p)
+static int kick(hecmod_pool *p, const hecmod_call *mine)
 {
     hec_error err = {0};
     int r = hec_pool_kick(p->pool, &err);
 
-    return r < 0 ? raise_left_error(p, &err) : 0;
+    return r < 0 ? settle_errors(p, mine, &err) : 0;
 }
 
 static PyObject *pool_open(PyObject *self, PyObject *o)
@@ -224,7 +253,14 @@ static PyObject *pool_open(PyObject *self, PyObject *o)
             PyList_SetSlice(p->calls, PyList_GET_SIZE(p->calls) - 1, PyList_GET_SIZE(p->calls),
                             NULL);
         } else {
-            r = kick(p);
+            r = kick(p, c);
+            if (r < 0) { /* nobody will end a call that did not open */
+                PyObject *type, *value, *traceback;
+
+                PyErr_Fetch(&type, &value, &traceback);
+                close_call(p, c);
+                PyErr_Restore(type, value, traceback);
+            }
         }
     }
     drop_lock(p);
@@ -246,7 +282,7 @@ static PyObject *pool_extend(PyObject *self, PyObject *args)
     if (c->call && c->ready && total > c->total) {
         c->total = total;
         hec_call_extend(c->call, total);
-        r = kick(p);
+        r = kick(p, c);
     }
     drop_lock(p);
     if (r < 0)
@@ -258,23 +294,17 @@ static PyObject *pool_end(PyObject *self, PyObject *o)
 {
     hecmod_pool *p = (hecmod_pool *)self;
     hecmod_call *c = as_call(p, o);
-    Py_ssize_t i;
 
     if (!c)
         return NULL;
-    if (!c->call) /* the pool has ended it by ending */
+    /* Nothing left to end: a stream may well outlive its pool, and is copied by forks. */
+    if (!c->call || p->pid != getpid() || p->closing)
         Py_RETURN_NONE;
     if (enter(p) < 0)
         return NULL;
-    i = PySequence_Index(p->calls, o);
-    if (i >= 0 && c->call) {
-        hec_call_close(c->call);
-        c->call = NULL;
-        i = PyList_SetSlice(p->calls, i, i + 1, NULL);
-    }
+    if (c->call)
+        close_call(p, c);
     drop_lock(p);
-    if (i < 0)
-        return NULL;
     Py_RETURN_NONE;
 }
 

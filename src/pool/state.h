@@ -123,8 +123,6 @@ bool hec__pool_busy(const hec_pool *p);
  * failure of a call's function (everything up to there was delivered). */
 int hec__pool_deliver(hec_pool *p, uint32_t k, uint32_t max, hec_error *err);
 hec_call *hec__pool_find_call(const hec_pool *p, uint64_t id);
-/* Forgets the oldest batches of which nothing is left to be answered. */
-void hec__member_settle(hec__member *m);
 
 /* spawn.c */
 
