@@ -125,7 +125,7 @@ class Pool:
         results = stream(self._pool, _hec.MAP, func, iterable, ordered)
         if not progress:
             return results
-        total = len(iterable) if hasattr(iterable, "__len__") else None
+        total = len(iterable) if hasattr(iterable, "__len__") else None  # type: ignore[arg-type]
         return Bar.around(results, total)
 
     def imap(
