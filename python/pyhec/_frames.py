@@ -27,6 +27,7 @@ class Packed(typing.NamedTuple):
     index: pandas.Index
     columns: pandas.Index
     parts: list[typing.Any]  # per column: an array, a _Text, or a Series
+    is_series: bool = False  # it was one, and has one column
 
 
 def _is_text(dtype: typing.Any) -> bool:
@@ -87,6 +88,12 @@ def pack(frames: list[pandas.DataFrame], ignore_index: bool) -> Packed:
     return Packed(_index(frames, ignore_index), frames[0].columns, parts)
 
 
+def pack_series(series: pandas.Series) -> Packed:
+    """The same for a Series."""
+    columns = pandas.Index([series.name])
+    return Packed(series.index, columns, [_pack_column([series])], is_series=True)
+
+
 def _restore_text(chunks: list[_Text]) -> typing.Any:
     values = numpy.empty(sum(len(c.codes) for c in chunks), dtype=object)
     at = 0
@@ -110,8 +117,9 @@ def _join_column(chunks: list[typing.Any]) -> typing.Any:
     return _glue(chunks)
 
 
-def _unpack(packed: Packed) -> pandas.DataFrame:
-    return _assemble(packed.columns, [[p] for p in packed.parts], packed.index)
+def _unpack(packed: Packed) -> typing.Any:
+    frame = _assemble(packed.columns, [[p] for p in packed.parts], packed.index)
+    return frame.iloc[:, 0] if packed.is_series else frame
 
 
 def _assemble(
@@ -124,8 +132,8 @@ def _assemble(
     return frame
 
 
-def join(packed: list[Packed], ignore_index: bool) -> pandas.DataFrame:
-    """pandas.concat of frames that were packed; in the parent."""
+def join(packed: list[Packed], ignore_index: bool) -> typing.Any:
+    """pandas.concat of frames, or of Series, that were packed; in the parent."""
     first = packed[0]
     columns = [list(chunks) for chunks in zip(*(p.parts for p in packed))]
     if not all(p.columns.equals(first.columns) for p in packed) or not all(
@@ -133,4 +141,5 @@ def join(packed: list[Packed], ignore_index: bool) -> pandas.DataFrame:
     ):
         # Frames that do not look alike: pandas knows what to make of them.
         return pandas.concat([_unpack(p) for p in packed], ignore_index=ignore_index)
-    return _assemble(first.columns, columns, _index(packed, ignore_index))
+    frame = _assemble(first.columns, columns, _index(packed, ignore_index))
+    return frame.iloc[:, 0] if all(p.is_series for p in packed) else frame

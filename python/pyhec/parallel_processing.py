@@ -82,13 +82,13 @@ def _packed(func: typing.Callable[..., typing.Any], chunk: typing.Any) -> typing
 
     frame = func(chunk)
     if isinstance(frame, pandas.Series):
-        frame = frame.to_frame()
+        return _frames.pack_series(frame)
     if not isinstance(frame, pandas.DataFrame):
         return frame
     return _frames.pack([frame], ignore_index=False)
 
 
-def _concat(parts: list[typing.Any], data: typing.Any) -> pandas.DataFrame:
+def _concat(parts: list[typing.Any], data: typing.Any) -> typing.Any:
     import pandas
 
     from . import _frames
@@ -127,7 +127,7 @@ def parallelize(
         iterated over is made a list first. Nothing of it is copied to the workers.
     n_cores: how many workers; None or 'max': all CPUs that were granted.
     return_as: 'list': the lists of all chunks, one after the other, in the order of the input.
-        'dataframe': the frames of all chunks, concatenated.
+        'dataframe': the frames of all chunks, concatenated; where func returns a Series, a Series.
     progress: shows a bar (needs tqdm).
     on_error: 'finish' (the other chunks are still computed, then the first failure is raised;
         ``pyhec.partial(error)`` has what there is) or 'raise' (at once).
