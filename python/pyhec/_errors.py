@@ -134,8 +134,13 @@ def describe(func: object, kind: int, item: typing.Any) -> str:
 # ---- in the worker ----
 
 
-def start_worker() -> None:
-    """First thing in a worker: what it inherited and must not share with its siblings."""
+def start_worker(environment: dict[str, str]) -> None:
+    """First thing in a worker: what it inherited and must not share with its siblings.
+
+    environment: variables that were set for this worker and os.environ does not know of.
+    """
+    for name, value in environment.items():
+        os.environ.setdefault(name, value)
     sys.stdin = open(os.devnull)
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:

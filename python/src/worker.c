@@ -114,10 +114,30 @@ static void keep_heap(void)
 #endif
 }
 
+/* What the engine has set for libraries of numbers, for those that ask os.environ, which is a copy
+ * of the environment and knows nothing of it. */
+static PyObject *thread_variables(void)
+{
+    static const char *const names[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+                                        "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+                                        "NUMBA_NUM_THREADS"};
+    PyObject *found = PyDict_New();
+
+    for (size_t i = 0; found && i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        PyObject *text = value ? PyUnicode_DecodeFSDefault(value) : NULL;
+
+        if (value && (!text || PyDict_SetItemString(found, names[i], text) < 0))
+            Py_CLEAR(found);
+        Py_XDECREF(text);
+    }
+    return found;
+}
+
 static void start(void *ctx, uint32_t number)
 {
     hecmod_worker *w = ctx;
-    PyObject *errors, *r;
+    PyObject *errors, *environment, *r;
 
     (void)number;
     PyOS_AfterFork_Child();
@@ -127,7 +147,10 @@ static void start(void *ctx, uint32_t number)
     reset_signals();
     close_stdin();
     errors = hecmod_errors(w->st);
-    r = errors ? PyObject_CallMethod(errors, "start_worker", NULL) : NULL;
+    environment = thread_variables();
+    r = errors && environment ? PyObject_CallMethod(errors, "start_worker", "O", environment)
+                              : NULL;
+    Py_XDECREF(environment);
     w->opened = PyDict_New();
     if (!r || !w->opened) {
         PyErr_Print();

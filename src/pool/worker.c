@@ -11,6 +11,7 @@
 #include "sys/child.h"
 #include "sys/clock.h"
 #include "sys/futex.h"
+#include "sys/threads.h"
 
 #include <unistd.h>
 
@@ -281,6 +282,8 @@ void hec__worker_main(const hec__worker_start *start)
     w->outbox.holder = HEC__PARENT;
     w->outbox.wait_for_room = wait_for_room;
     w->outbox.wait_ctx = w;
+    hec__threads_limit(
+        start->cpus > (int32_t)w->head->nworkers ? start->cpus / (int32_t)w->head->nworkers : 1);
     if (runner->start)
         runner->start(runner->ctx, start->number);
     loop(w);
