@@ -8,7 +8,7 @@ import concurrent.futures
 import typing
 
 from . import _hec
-from ._run import Bar, check_callable, check_on_error, worker_count
+from ._run import Bar, check_callable, check_on_error, load_tqdm, worker_count
 from ._stream import Desk, run_list, stream
 
 
@@ -115,11 +115,10 @@ class Pool:
     ) -> collections.abc.Iterator[typing.Any]:
         check_callable(func)
         self._check_open()
+        tqdm = load_tqdm() if progress else None
         results = stream(self._pool, _hec.MAP, func, iterable, ordered)
-        if not progress:
+        if tqdm is None:
             return results
-        from tqdm.auto import tqdm
-
         total = len(iterable) if isinstance(iterable, collections.abc.Sized) else None
         return iter(tqdm(results, total=total, unit="task", dynamic_ncols=True))
 

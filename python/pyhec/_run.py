@@ -45,6 +45,17 @@ def check_on_error(on_error: object) -> None:
         raise ValueError(f"on_error must be 'finish', 'raise' or 'return', not {on_error!r}")
 
 
+def load_tqdm() -> typing.Any:
+    """The class of the bar, or an ImportError that says what to do."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ImportError(
+            "progress=True needs tqdm, which is not installed: pip install tqdm"
+        ) from None
+    return tqdm
+
+
 class Bar:
     """A progress bar, or nothing. Counts tasks; shows them as `total` units."""
 
@@ -52,13 +63,7 @@ class Bar:
         self._bar: typing.Any = None
         self._tasks, self._total = max(tasks, 1), total if total is not None else tasks
         if show:
-            try:
-                from tqdm.auto import tqdm
-            except ImportError:
-                raise ImportError(
-                    "progress=True needs tqdm, which is not installed: pip install tqdm"
-                ) from None
-            self._bar = tqdm(total=self._total, unit=unit or "task", dynamic_ncols=True)
+            self._bar = load_tqdm()(total=self._total, unit=unit or "task", dynamic_ncols=True)
 
     @property
     def tick(self) -> typing.Callable[[int], None] | None:
