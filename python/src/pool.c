@@ -351,6 +351,11 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
             PyErr_SetString(PyExc_RuntimeError, "a Pool is made once");
         return -1;
     }
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        /* Python does not survive a fork anywhere else. */
+        PyErr_SetString(PyExc_RuntimeError, "workers can be forked from the main interpreter only");
+        return -1;
+    }
     o.workers = workers < 0 ? 0 : (uint32_t)workers;
     if (call != Py_None) {
         c = as_call(p, call);

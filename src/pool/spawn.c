@@ -136,7 +136,7 @@ static int blame(hec_pool *p, uint32_t k, int status, hec_death *ret_death, hec_
     hec_call *call =
         hec__pool_find_call(p, atomic_load_explicit(&slot->call, memory_order_relaxed));
 
-    if (task-- == 0 || !call || status == HEC__WORKER_NO_MEMORY << 8)
+    if (task-- == 0 || !call)
         return 0;
     /* Between a reply and the next task the slot still names the task before. */
     if (!is_unanswered(p, k, call, task))
