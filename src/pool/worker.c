@@ -252,8 +252,10 @@ static void loop(hec_worker *w)
             handle(w, rec);
             hec__ring_pop(&w->tasks, size);
         } else if (!run_own_range(w)) {
-            if (!hec__spin(w->head, w->with.cpus, has_work, w))
-                sleep_until(w, has_work, w);
+            if (hec__spin(w->head, w->with.cpus, has_work, w))
+                continue;
+            hec__store_collect(&w->store); /* what nobody needs any more goes back now */
+            sleep_until(w, has_work, w);
         }
     }
 }
