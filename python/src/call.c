@@ -101,6 +101,7 @@ static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_o
         }
         if (!PyErr_ExceptionMatches(PyExc_Exception))
             return -1;
+        PyErr_Clear();
         mark = PyObject_CallMethod(errors, "unsendable", "KO", (unsigned long long)first + k,
                                    PyList_GET_ITEM(list, k));
         if (!mark || PyList_SetItem(list, k, mark) < 0)

@@ -148,14 +148,20 @@ static int settle_errors(hecmod_pool *p, const hecmod_call *mine, const hec_erro
 static int step(hecmod_pool *p, const hecmod_call *mine, int timeout_ms)
 {
     hec_error err = {0};
+    bool entered = false;
     int r;
 
-    if (p->stepping) {
+    if (!p->stepping) {
+        if (enter(p) < 0)
+            return -1;
+        entered = !p->stepping; /* another may have begun while this one waited for the lock */
+        if (!entered)
+            drop_lock(p);
+    }
+    if (!entered) {
         wait_for_stepper(p);
         return PyErr_CheckSignals();
     }
-    if (enter(p) < 0)
-        return -1;
     p->stepping = true;
     r = hec_pool_step(p->pool, timeout_ms, &err);
     p->stepping = false;
