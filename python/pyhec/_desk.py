@@ -49,6 +49,7 @@ class Desk:
 
     def __init__(self, pool: _hec.Pool) -> None:
         self._pool = pool
+        self.pid = os.getpid()
         self._items: dict[int, typing.Any] = {}
         self._futures: dict[int, TaskFuture] = {}
         self._call = _hec.Call(_hec.TASKS, None, self._items, stream=True)
@@ -63,6 +64,8 @@ class Desk:
 
     def submit(self, task: tuple[typing.Any, tuple[typing.Any, ...], typing.Any]) -> TaskFuture:
         """Takes (function, args, kwargs)."""
+        if os.getpid() != self.pid:  # its lock may be held by a thread that is not here
+            raise RuntimeError("this executor belongs to the parent process")
         with self._order:
             if self._closing:
                 raise RuntimeError("cannot schedule new futures after shutdown")
@@ -156,15 +159,19 @@ class Desk:
                         self._settle(i, value, None)
                 else:
                     self._settle(first, None, what)
+            what = None  # not until the next result comes
 
     def _settle(self, index: int, value: typing.Any, error: BaseException | None) -> None:
         future = self._futures.pop(index, None)
         if future is None or not future.set_running_or_notify_cancel():
             return
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)
+        try:
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+        except BaseException as e:  # a callback's SystemExit, say: the other futures need us
+            sys.excepthook(type(e), e, e.__traceback__)
 
     def _fail_all(self, error: BaseException) -> None:
         """The engine itself has failed: nobody shall wait for ever."""
@@ -192,9 +199,11 @@ def _finish_all() -> None:
     """
     interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1")
     for desk in list(_desks):
+        if os.getpid() != desk.pid:  # a forked copy: there is no thread here
+            continue
         if interrupted:
             desk.kill()
-        desk.close(wait=not _hec.in_worker(), cancel=False)
+        desk.close(wait=True, cancel=False)
 
 
 atexit.register(_finish_all)

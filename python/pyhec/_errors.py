@@ -105,10 +105,10 @@ _short.maxstring = _short.maxother = 60
 
 def _brief(value: object) -> str:
     """A short text of a value, whatever it is."""
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple) and shape:
-        return f"<{type(value).__name__} of shape {shape}>"
     try:
+        shape = getattr(value, "shape", None)
+        if isinstance(shape, tuple) and shape:
+            return f"<{type(value).__name__} of shape {shape}>"
         return _short.repr(value)
     except Exception as e:  # a __repr__ of the user's may fail in any way
         return f"<{type(value).__name__}, whose repr fails with {type(e).__name__}>"
@@ -158,7 +158,11 @@ def pack_failure(error: BaseException) -> bytes:
     data = None
     if isinstance(error, Exception):
         data = _pickle_exception(error)
-    return pickle.dumps((data, type(error).__name__, str(error), text))
+    try:
+        message = str(error)
+    except Exception:  # the user's __str__; the traceback has the rest
+        message = "<its text cannot be had>"
+    return pickle.dumps((data, type(error).__name__, message, text))
 
 
 def _pickle_exception(error: Exception) -> bytes | None:
@@ -234,19 +238,23 @@ def blame_result(index: int, value: object, why: object) -> None:
 class Unsendable:
     """Stands for an input that could not be packed; running it says so."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, error: type[Exception] = TypeError) -> None:
         self.text = text
+        self.error = error
 
     def fail(self) -> None:
         """Raises."""
-        raise TypeError(self.text)
+        raise self.error(self.text)
 
 
 # ---- in the parent ----
 
 
-def unsendable(index: int, item: object) -> Unsendable:
-    """What is sent instead of input `index`, which cannot be pickled."""
+def unsendable(index: int, item: object, why: object) -> Unsendable:
+    """What is sent instead of input `index`, which cannot be pickled, or does not fit."""
+    if isinstance(why, MemoryError):
+        text = f"the input of task {index} cannot be sent to a worker: {why}"
+        return Unsendable(text, MemoryError)
     path, part = _culprit(item)
     where = f"input{path}, " if path else ""
     return Unsendable(
@@ -281,6 +289,8 @@ def unpack_failure(
     try:
         error = pickle.loads(data) if data else TaskError(f"task {index} raised {name}: {message}")
     except Exception:  # it unpickled in the worker and does not here: its text will do
+        error = TaskError(f"task {index} raised {name}: {message}")
+    if not isinstance(error, BaseException):  # a strange __reduce__
         error = TaskError(f"task {index} raised {name}: {message}")
     if isinstance(error, TaskError):
         error.index, error.arguments = index, what

@@ -97,8 +97,8 @@ class Parallel:
             if not (isinstance(task, tuple) and len(task) == 3 and callable(task[0])):
                 raise TypeError(f"item {i} is not a call: write delayed(function)(arguments)")
         bar = Bar(self._progress, len(tasks))
-        if self.n_jobs == 1 and self._on_error != "return" and not self._progress:
-            return run_here(_hec.TASKS, None, tasks)
+        if self.n_jobs == 1:
+            return run_here(_hec.TASKS, None, tasks, bar, self._on_error)
         return run_once(
             _hec.TASKS, None, tasks, self.n_jobs, bar=bar, on_error=self._on_error
         )

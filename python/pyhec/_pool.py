@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AsyncResult:
-    """The result of apply_async or map_async, when it comes."""
+    """The result of apply_async, when it comes."""
 
     def __init__(self, future: concurrent.futures.Future[typing.Any]) -> None:
         self._future = future
@@ -123,6 +123,7 @@ class Pool:
         check_callable(func)
         self._check_open()
         results = stream(self._pool, _hec.MAP, func, iterable, ordered)
+        next(results)
         if not progress:
             return results
         total = len(iterable) if hasattr(iterable, "__len__") else None  # type: ignore[arg-type]

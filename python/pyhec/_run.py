@@ -95,11 +95,11 @@ class Bar:
             self._bar.close()
 
 
-def conclude(call: _hec.Call, on_error: str) -> list[typing.Any]:
+def conclude(
+    results: list[typing.Any] | None, failures: dict[int, BaseException], on_error: str
+) -> list[typing.Any]:
     """The results of a call that is over, or its first failure."""
-    results = call.results
     assert results is not None
-    failures = call.failures
     if not failures:
         return results
     for i, error in failures.items():
@@ -123,13 +123,29 @@ def drive(pool: _hec.Pool, call: _hec.Call, bar: Bar, on_error: str) -> None:
         pool.drive(call, once=True, progress=bar.tick)
 
 
-def run_here(kind: int, func: typing.Any, items: list[typing.Any]) -> list[typing.Any]:
+def run_here(
+    kind: int, func: typing.Any, items: list[typing.Any], bar: Bar, on_error: str
+) -> list[typing.Any]:
     """The same in this process, one after the other: for a call of one worker, and inside one."""
-    if kind == _hec.MAP:
-        return [func(x) for x in items]
-    if kind == _hec.STAR:
-        return [func(*x) for x in items]
-    return [f(*args, **kwargs) for f, args, kwargs in items]
+    results: list[typing.Any] = [None] * len(items)
+    failures: dict[int, BaseException] = {}
+    with bar:
+        for i, item in enumerate(items):
+            try:
+                if kind == _hec.MAP:
+                    results[i] = func(item)
+                elif kind == _hec.STAR:
+                    results[i] = func(*item)
+                else:
+                    f, args, kwargs = item
+                    results[i] = f(*args, **kwargs)
+            except Exception as e:
+                failures[i] = e
+                if on_error == "raise":
+                    break
+            if bar.tick is not None:
+                bar.tick(i + 1)
+    return conclude(results, failures, on_error)
 
 
 def run_once(
@@ -145,7 +161,7 @@ def run_once(
     if not items:
         return []
     if _hec.in_worker() and workers == 1:
-        return run_here(kind, func, items)
+        return run_here(kind, func, items, bar, on_error)
     call = _hec.Call(kind, func, items)
     pool = _hec.Pool(min(workers, len(items)), call)
     try:
@@ -155,4 +171,4 @@ def run_once(
         pool.close(True)
         raise
     pool.close()
-    return conclude(call, on_error)
+    return conclude(call.results, call.failures, on_error)

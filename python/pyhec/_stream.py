@@ -38,7 +38,7 @@ def run_list(
             drive(pool, call, bar, on_error)
     finally:
         pool.end(call)
-    return conclude(call, on_error)
+    return conclude(call.results, call.failures, on_error)
 
 
 class _Order:
@@ -73,14 +73,15 @@ def stream(
     ordered: bool,
 ) -> collections.abc.Iterator[typing.Any]:
     """Yields results while inputs are still being pulled; the iterable may be infinite. At most
-    WINDOW inputs have been pulled whose results were not yielded.
+    WINDOW inputs have been pulled whose results were not yielded. The first thing it yields is
+    None: by then the workers have begun.
     """
     source = iter(iterable)
     items: dict[int, typing.Any] = {}
     call = _hec.Call(kind, func, items, stream=True)
     order = _Order(ordered)
     pulled = yielded = 0
-    more = True
+    more, primed = True, False
     pool.open(call)
     try:
         while more or yielded < pulled:
@@ -93,6 +94,9 @@ def stream(
                 else:
                     pulled += 1
             pool.extend(call, pulled)
+            if not primed:
+                primed = True
+                yield None  # the workers have begun; the caller has not asked yet
             if more and pulled - yielded < WINDOW:
                 pool.step(0)
             elif call.done < pulled:
@@ -102,5 +106,8 @@ def stream(
                 if not good:
                     raise value
                 yield value
+                if time.monotonic() - stop > _PULL_S:
+                    pool.step(0)  # the workers go on while the caller looks at this
+                    stop = time.monotonic()
     finally:
         pool.end(call)

@@ -168,11 +168,17 @@ def _read(path: str, kwargs: dict[str, typing.Any]) -> pandas.DataFrame:
     return frame
 
 
+def _renumbers(kwargs: dict[str, typing.Any]) -> bool:
+    """Whether the rows get new numbers: not where a column of the file names them."""
+    index = kwargs.get("index_col")
+    return index is None or index is False
+
+
 def _read_all(paths: list[str], kwargs: dict[str, typing.Any]) -> typing.Any:
     from . import _frames
 
     frames = [_read(path, kwargs) for path in paths]
-    return _frames.pack(frames, ignore_index=kwargs.get("index_col") is None)
+    return _frames.pack(frames, ignore_index=_renumbers(kwargs))
 
 
 def _groups(paths: list[str], n: int) -> list[list[str]]:
@@ -220,4 +226,4 @@ def batch_read_csv(
     items = [(group, kwargs) for group in _groups(paths, workers * _GROUPS)]
     bar = Bar(progress, len(items), len(paths), "file")
     parts = run_once(_hec.STAR, _read_all, items, workers, bar=bar, on_error="raise")
-    return _frames.join(parts, ignore_index=kwargs.get("index_col") is None)
+    return _frames.join(parts, ignore_index=_renumbers(kwargs))

@@ -86,7 +86,8 @@ static PyObject *dump_somehow(hecmod_state *st, PyObject *obj, bool main_by_valu
     return cloud;
 }
 
-/* Copies the buffers into blocks; without the interpreter's lock, they may be large. */
+/* Copies the buffers into blocks; without the interpreter's lock, they may be large. Making the
+ * block is done with it, since that looks into the environment. */
 static int add_blocks(PyObject *buffers, hec_outbox *out, uint64_t *bytes)
 {
     hec_error err = {0};
@@ -94,18 +95,16 @@ static int add_blocks(PyObject *buffers, hec_outbox *out, uint64_t *bytes)
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(buffers); i++) {
         const Py_buffer *view = PyPickleBuffer_GetBuffer(PyList_GET_ITEM(buffers, i));
         void *to;
-        int r;
 
         if (!view)
             return -1;
-        Py_BEGIN_ALLOW_THREADS r = hec_outbox_block(out, (size_t)view->len, &to, &err);
-        if (r == 0)
-            memcpy(to, view->buf, (size_t)view->len);
-        Py_END_ALLOW_THREADS if (r < 0)
-        {
+        if (hec_outbox_block(out, (size_t)view->len, &to, &err) < 0) {
             hecmod_raise(&err);
             return -1;
         }
+        Py_BEGIN_ALLOW_THREADS;
+        memcpy(to, view->buf, (size_t)view->len);
+        Py_END_ALLOW_THREADS;
         *bytes += (uint64_t)view->len;
     }
     return 0;

@@ -21,7 +21,7 @@ typedef struct hecmod_pool {
     PyThread_type_lock lock;
     unsigned long owner; /* the thread that holds the lock, 0: none */
     pid_t pid;           /* of the process that made it; a forked copy is of no use */
-    bool stepping, closing;
+    bool stepping, closing, dropped;
     pthread_mutex_t mutex; /* for `news` */
     pthread_cond_t news;   /* a step has ended */
     uint64_t steps;        /* how many have, under the mutex */
@@ -52,7 +52,8 @@ static int enter(hecmod_pool *p)
         return -1;
     }
     if (p->owner == PyThread_get_thread_ident()) {
-        PyErr_SetString(PyExc_RuntimeError, "a pool was used from inside its own pickling");
+        PyErr_SetString(PyExc_RuntimeError, "a pool was used from inside itself: by code that runs "
+                                            "while one of its inputs or results is being pickled");
         return -1;
     }
     take_lock(p);
@@ -115,6 +116,23 @@ static void close_call(hecmod_pool *p, hecmod_call *c)
         PyErr_WriteUnraisable(NULL);
 }
 
+/* Ends a use of the engine. Calls that were dropped meanwhile are closed now. */
+static void leave(hecmod_pool *p)
+{
+    while (p->dropped) {
+        p->dropped = false;
+        for (Py_ssize_t i = PyList_GET_SIZE(p->calls); i-- > 0;) {
+            hecmod_call *c = (hecmod_call *)PyList_GET_ITEM(p->calls, i);
+
+            if (c->dropped && c->call) {
+                close_call(p, c);
+                i = PyList_GET_SIZE(p->calls);
+            }
+        }
+    }
+    drop_lock(p);
+}
+
 static int raise_error_of(hecmod_call *c)
 {
     PyErr_SetObject(PyExceptionInstance_Class(c->error), c->error);
@@ -156,7 +174,7 @@ static int step(hecmod_pool *p, const hecmod_call *mine, int timeout_ms)
             return -1;
         entered = !p->stepping; /* another may have begun while this one waited for the lock */
         if (!entered)
-            drop_lock(p);
+            leave(p);
     }
     if (!entered) {
         wait_for_stepper(p);
@@ -169,7 +187,7 @@ static int step(hecmod_pool *p, const hecmod_call *mine, int timeout_ms)
         r = settle_errors(p, mine, &err);
     else
         r = 0;
-    drop_lock(p);
+    leave(p);
     tell_news(p);
     return r < 0 ? -1 : PyErr_CheckSignals();
 }
@@ -182,6 +200,12 @@ static PyObject *pool_step(PyObject *self, PyObject *args)
         step((hecmod_pool *)self, NULL, timeout_ms) < 0)
         return NULL;
     Py_RETURN_NONE;
+}
+
+/* Whether there is something of a call to look at: others may have stepped since its owner did. */
+static bool has_news(const hecmod_call *c, uint64_t began)
+{
+    return c->done > began || (c->ready ? PyList_GET_SIZE(c->ready) : PyDict_Size(c->failures)) > 0;
 }
 
 static PyObject *pool_drive(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -198,7 +222,7 @@ static PyObject *pool_drive(PyObject *self, PyObject *args, PyObject *kwargs)
         return NULL;
     c = (hecmod_call *)call;
     began = c->done;
-    while (c->done < c->total && !(once && c->done > began)) {
+    while (c->done < c->total && !(once && has_news(c, began))) {
         uint64_t before = c->done;
 
         if (!c->call && c->error) {
@@ -269,7 +293,7 @@ static PyObject *pool_open(PyObject *self, PyObject *o)
             }
         }
     }
-    drop_lock(p);
+    leave(p);
     if (r < 0)
         return NULL;
     Py_RETURN_NONE;
@@ -290,7 +314,7 @@ static PyObject *pool_extend(PyObject *self, PyObject *args)
         hec_call_extend(c->call, total);
         r = kick(p, c);
     }
-    drop_lock(p);
+    leave(p);
     if (r < 0)
         return NULL;
     Py_RETURN_NONE;
@@ -306,11 +330,17 @@ static PyObject *pool_end(PyObject *self, PyObject *o)
     /* Nothing left to end: a stream may well outlive its pool, and is copied by forks. */
     if (!c->call || p->pid != getpid() || p->closing)
         Py_RETURN_NONE;
+    if (p->owner == PyThread_get_thread_ident()) {
+        /* A generator that was dropped is ended by whoever collects it, in the middle of anything.
+         */
+        c->dropped = p->dropped = true;
+        Py_RETURN_NONE;
+    }
     if (enter(p) < 0)
         return NULL;
     if (c->call)
         close_call(p, c);
-    drop_lock(p);
+    leave(p);
     Py_RETURN_NONE;
 }
 
@@ -333,8 +363,10 @@ static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     p->lock = PyThread_allocate_lock();
     p->calls = PyList_New(0);
     if (!p->lock || !p->calls) {
+        bool no_lock = !p->lock;
+
         Py_DECREF(p);
-        return p->lock ? NULL : PyErr_NoMemory();
+        return no_lock ? PyErr_NoMemory() : NULL;
     }
     return (PyObject *)p;
 }
@@ -378,7 +410,14 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
     else if (c)
         c->call = hec_pool_inherited(p->pool);
     drop_lock(p);
-    return p->pool ? 0 : -1;
+    if (!p->pool)
+        return -1;
+    if (hec_pool_workers(p->pool) < o.workers)
+        return PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                                "only %u of %d workers could be started: ask for fewer, or raise "
+                                "the limit on processes (ulimit -u) or on open files (ulimit -n)",
+                                hec_pool_workers(p->pool), workers);
+    return 0;
 }
 
 /* Ends the engine. The lock is not held; no thread is in a step. */

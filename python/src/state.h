@@ -20,6 +20,7 @@
 
 #include <hec/hec.h>
 
+#include <signal.h>
 #include <stdbool.h>
 
 #if PY_VERSION_HEX < 0x030A0000
@@ -86,6 +87,7 @@ typedef struct hecmod_call {
     uint64_t sent;   /* tasks below this have been packed */
     uint64_t bytes;  /* mean size of a packed task */
     hec_call *call;  /* while it is open in a pool */
+    bool dropped;    /* it is to be closed when the engine is free */
     PyObject *error; /* an exception that a callback left, to be raised by the pool */
 } hecmod_call;
 
@@ -103,7 +105,9 @@ typedef struct hecmod_worker {
     PyObject *opened;       /* dict: call -> (kind, func or the exception that it became) */
     PyThreadState *saved;   /* while waiting */
     bool unfreeze;          /* the parent froze the collector for the fork */
-    void *pool;             /* the parent's hecmod_pool, for its lock */
+    void *pool;             /* the parent's hecmod_pool, for its lock; NULL in the worker */
+    bool held[6];           /* signals that are held back during a fork, and what they do else */
+    struct sigaction before[6];
 } hecmod_worker;
 
 hec_runner hecmod_runner(hecmod_worker *ctx);

@@ -21,10 +21,14 @@ static void flush_stdio(void)
         PyObject *r = file && file != Py_None ? PyObject_CallMethod(file, "flush", NULL) : NULL;
 
         /* A closed or broken stream is the user's business, and no reason not to work. */
-        if (!r)
+        if (!r) {
+            if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
+                PyErr_SetInterrupt(); /* comes again, where it can be raised */
             PyErr_Clear();
+        }
         Py_XDECREF(r);
     }
+    fflush(NULL); /* what C and Fortran have printed */
 }
 
 /* Calls gc.name(); its result as a number, -1 when there is none. */
@@ -41,10 +45,54 @@ static long call_gc(const char *name)
     return n;
 }
 
+/* Around a fork the interpreter runs hooks whose exceptions it prints and forgets. A signal whose
+ * handler raises, Ctrl-C above all, must not be forgotten: it is held back until the fork is over.
+ * Held by a handler and not by a mask, because another thread would take a masked signal. */
+static const int held_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGUSR1, SIGUSR2};
+#define N_HELD (int)(sizeof held_signals / sizeof *held_signals)
+static volatile sig_atomic_t came[N_HELD];
+
+static void on_held(int sig)
+{
+    for (int i = 0; i < N_HELD; i++)
+        if (held_signals[i] == sig)
+            came[i] = 1;
+}
+
+static void hold_signals(hecmod_worker *w)
+{
+    struct sigaction hold = {.sa_handler = on_held};
+
+    for (int i = 0; i < N_HELD; i++) {
+        came[i] = 0;
+        w->held[i] = sigaction(held_signals[i], NULL, &w->before[i]) == 0 &&
+                     w->before[i].sa_handler != SIG_DFL && w->before[i].sa_handler != SIG_IGN &&
+                     sigaction(held_signals[i], &hold, NULL) == 0;
+    }
+    /* One may have come a moment ago, and wait for Python to look. */
+    if (PyErr_CheckSignals() < 0) {
+        PyErr_Clear();
+        came[0] = 1;
+    }
+}
+
+/* In parent and child; the parent then gets what came. */
+static void restore_signals(hecmod_worker *w, bool deliver)
+{
+    for (int i = 0; i < N_HELD; i++) {
+        if (!w->held[i])
+            continue;
+        sigaction(held_signals[i], &w->before[i], NULL);
+        if (deliver && came[i])
+            raise(held_signals[i]);
+    }
+}
+
 static void before_fork(void *ctx)
 {
     hecmod_worker *w = ctx;
 
+    hold_signals(w);
     /* What is buffered now would be written once by each process. */
     flush_stdio();
     /* A collection in a child writes to the header of every object that it looks at, and so
@@ -62,6 +110,7 @@ static void after_fork(void *ctx)
     PyOS_AfterFork_Parent();
     if (w->unfreeze)
         call_gc("unfreeze");
+    restore_signals(w, true);
 }
 
 /* ---- in the child ---- */
@@ -141,6 +190,7 @@ static void start(void *ctx, uint32_t number)
 
     (void)number;
     PyOS_AfterFork_Child();
+    restore_signals(w, false);
     w->st->in_worker = true;
     w->pool = NULL; /* the parent's */
     keep_heap();
@@ -169,7 +219,7 @@ static void wait_begin(void *ctx)
 {
     hecmod_worker *w = ctx;
 
-    if (w->st->in_worker)
+    if (!w->pool) /* a worker's own; the parent of a nested pool has one */
         flush_stdio();
     else
         hecmod_pool_wait_begin(w->pool);
@@ -181,7 +231,7 @@ static void wait_end(void *ctx)
     hecmod_worker *w = ctx;
 
     PyEval_RestoreThread(w->saved);
-    if (!w->st->in_worker)
+    if (w->pool)
         hecmod_pool_wait_end(w->pool);
 }
 
@@ -283,6 +333,8 @@ static void reply_results(hecmod_worker *w, hec_worker *hw, uint64_t first, PyOb
 
     if (n == 0)
         return;
+    if (n > 1) /* should packing end this process, nobody knows yet which of them is to blame */
+        hec_worker_between(hw);
     if (hecmod_pack(w->st, results, false, hec_worker_outbox(hw), NULL) == 0) {
         hec_worker_reply(hw, first, (uint32_t)n, HEC_TASK_DONE);
     } else {
@@ -394,6 +446,9 @@ static void run(void *ctx, hec_worker *hw, const hec_batch *b)
         for (uint64_t i = first; i < first + count; i++) {
             PyObject *result;
 
+            /* Somebody may wait for a future, and the next task for that somebody. */
+            if (s.kind == HECMOD_TASKS && !s.inherited)
+                reply_results(w, hw, from, results);
             if (PyList_GET_SIZE(results) == 0)
                 from = i;
             hec_worker_at(hw, i);

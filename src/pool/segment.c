@@ -13,6 +13,9 @@
 #define VIEWS_MAX   16384u
 #define COPIED_VIEW UINT64_MAX
 
+/* Of all pools: the limit is the process's, so the count can only be a global. */
+static _Atomic uint32_t views;
+
 static uint64_t round64(uint64_t n)
 {
     return (n + 63) & ~UINT64_C(63);
@@ -39,7 +42,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
 
     if (!s)
         return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool");
-    hec__fork_count(); /* counts from here on */
+    hec__fork_mark(); /* the history begins here */
     s->refs = 1;
     s->pid = getpid();
     s->control_fd = s->data_fd = -1;
@@ -143,17 +146,17 @@ int hec__segment_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, 
     size_t mapped = hec__page_round(ref->size ? ref->size : 1);
     void *p;
 
-    if (atomic_load_explicit(&s->views, memory_order_relaxed) >= VIEWS_MAX)
+    if (atomic_load_explicit(&views, memory_order_relaxed) >= VIEWS_MAX)
         return copy_view(s, ref, ret_view, err);
     if (hec__shm_map(s->data_fd, block_of(s, ref)->offset, mapped, HEC__SHM_PRIVATE, &p, NULL) < 0)
         return copy_view(s, ref, ret_view, err);
-    atomic_fetch_add_explicit(&s->views, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&views, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
     *ret_view = (hec_view){.data = p,
                            .size = ref->size,
                            .owner = s,
                            .id = (uint64_t)ref->maker << 32 | ref->block,
-                           .forks = hec__fork_count()};
+                           .forks = hec__fork_mark()};
     return 0;
 }
 
@@ -188,10 +191,10 @@ void hec_view_release(hec_view *view)
         munmap(view->data, hec__page_round(view->size ? view->size : 1));
         /* A child that was forked with the view has a copy of it; the block is its parent's. */
         if (s->pid == getpid()) {
-            atomic_fetch_sub_explicit(&s->views, 1, memory_order_relaxed);
+            atomic_fetch_sub_explicit(&views, 1, memory_order_relaxed);
             /* A child forked since may be looking at these very pages through the mapping that it
              * inherited: then they must stay as they are until the memory as a whole goes. */
-            if (view->forks == hec__fork_count())
+            if (hec__fork_alone(view->forks))
                 hec__segment_give_back(s, &ref);
             hec__segment_unref(s);
         }

@@ -15,7 +15,6 @@
 typedef struct hec__segment {
     _Atomic uint32_t refs;
     _Atomic uint32_t closed; /* the pool is gone: who gives a block back also frees its pages */
-    _Atomic uint32_t views;  /* mapped now */
     pid_t pid;               /* the process whose views these are; a forked copy is nobody's */
     int control_fd, data_fd;
     size_t size;        /* of the control mapping */

@@ -121,6 +121,11 @@ void hec_worker_at(hec_worker *w, uint64_t task)
     atomic_store_explicit(&w->slot->task, task + 1, memory_order_relaxed);
 }
 
+void hec_worker_between(hec_worker *w)
+{
+    atomic_store_explicit(&w->slot->task, 0, memory_order_relaxed);
+}
+
 int hec_worker_due(hec_worker *w)
 {
     return hec__now_ns() - w->replied_ns >= DUE_NS;

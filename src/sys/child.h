@@ -36,15 +36,21 @@ bool hec__child_must_look(void);
 
 /* Takes the exit status. 1 and *ret_status as of waitpid() when the child has ended, 0 when it has
  * not yet; with `wait` it is waited for. A host program that reaps all children itself, or ignores
- * SIGCHLD, loses us the status: then 1 and *ret_status == -1. Where the descriptor is a pipe, a
+ * SIGCHLD, loses us the status: then 1 and *ret_status == -1. The descriptor stays open until
+ * hec__child_forget(). Where the descriptor is a pipe, a
  * child that is waited for is killed first: it may have closed the pipe and live on. */
 int hec__child_reap(hec__child *child, bool wait, int *ret_status);
 
-/* Closes the descriptor of a child that was reaped, or that is another process's. */
+/* Closes the descriptor of a child that was reaped (take it out of any watch before: a copy in
+ * another child keeps it there), or that is another process's. */
 void hec__child_forget(hec__child *child);
 
-/* How often this process has forked since the first call of this function, by whatever code: what
- * was shared with a child before is still shared with it. */
-uint64_t hec__fork_count(void);
+/* A mark in the history of this process's forks, by whatever code: what it has in memory now is
+ * shared with every child that it forks from here on. */
+uint64_t hec__fork_mark(void);
+
+/* Whether no child that was forked since the mark can be alive: there was none, or all were
+ * children of hec__child_fork() and have been reaped. Of other code's children nothing is known. */
+bool hec__fork_alone(uint64_t mark);
 
 #endif

@@ -22,6 +22,17 @@ size_t hec__page_round(size_t n)
     return (n + page - 1) & ~(page - 1);
 }
 
+int hec__above_stdio(int fd)
+{
+    int copy;
+
+    if (fd < 0 || fd > 2)
+        return fd;
+    copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    close(fd);
+    return copy;
+}
+
 uint64_t hec__file_size_limit(void)
 {
     struct rlimit limit;
@@ -33,7 +44,7 @@ uint64_t hec__file_size_limit(void)
 
 int hec__shm_create(const char *what, uint64_t size, int *ret_fd, hec_error *err)
 {
-    HEC_AUTO_FD fd = memfd_create(what, MFD_CLOEXEC);
+    HEC_AUTO_FD fd = hec__above_stdio(memfd_create(what, MFD_CLOEXEC));
 
     if (fd < 0)
         return hec__fail(err, HEC_ESYS, errno, "cannot create shared memory (%s)", what);

@@ -82,7 +82,16 @@ def test_the_original_exception_and_its_traceback(run: typing.Any) -> None:
     assert text in "".join(traceback.format_exception(KeyError, caught.value, None))
 
 
-@pytest.mark.parametrize("make", [lambda: TwoArguments(1, 2), lambda: WithLock("l"), BadStr])
+def test_an_exception_without_a_text_travels(run: typing.Any) -> None:
+    def fail(x: int) -> None:
+        raise BadStr()
+
+    with pytest.raises(BadStr) as caught:
+        run(fail, [1])
+    assert "in fail" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("make", [lambda: TwoArguments(1, 2), lambda: WithLock("l")])
 def test_an_exception_that_does_not_travel(run: typing.Any, make: typing.Any) -> None:
     def fail(x: int) -> None:
         raise make()

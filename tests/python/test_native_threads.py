@@ -12,7 +12,7 @@ import typing
 import pytest
 
 from helpers import run_script
-from pyhec import Parallel, cpu_count, delayed
+from pyhec import Parallel, Pool, cpu_count, delayed
 
 VARIABLES = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"]
 
@@ -32,8 +32,8 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_a_worker_gets_its_share(unset: None, workers: int) -> None:
     share = str(max(cpu_count() // workers, 1))
-    tasks = [delayed(seen)(i) for i in range(6)]
-    results = Parallel(n_jobs=workers, on_error="return")(tasks)
+    with Pool(workers) as pool:
+        results = pool.map(seen, range(6))
     assert results == [({v: share for v in VARIABLES}, share)] * 6
 
 

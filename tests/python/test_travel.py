@@ -133,7 +133,7 @@ def test_a_pool_used_while_its_results_are_read() -> None:
     global _loading
     with Pool(2) as pool:
         _loading = pool
-        with pytest.raises(pyhec.ResultError, match="inside its own pickling"):
+        with pytest.raises(pyhec.ResultError, match="used from inside itself"):
             pool.map(lambda x: CallsWhenLoaded(), [1])
         assert pool.map(abs, [-1]) == [1]
 
