@@ -17,6 +17,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <signal.h>
+
 #include <hec/hec.h>
 
 #include <stdbool.h>
@@ -102,6 +104,7 @@ typedef struct hecmod_worker {
     PyObject *opened;       /* dict: call -> (kind, func or the exception that it became) */
     PyThreadState *saved;   /* while waiting */
     bool unfreeze;          /* the parent froze the collector for the fork */
+    sigset_t mask;          /* of the forking thread, to be set again after the fork */
     void *pool;             /* the parent's hecmod_pool, for its lock */
 } hecmod_worker;
 

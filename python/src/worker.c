@@ -43,7 +43,13 @@ static long call_gc(const char *name)
 static void before_fork(void *ctx)
 {
     hecmod_worker *w = ctx;
+    sigset_t interrupt;
 
+    /* The functions that others have run at forks may not fail: an interrupt that came in the
+     * middle of one would be lost, and the child has no handler of its own yet. */
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &interrupt, &w->mask);
     /* What is buffered now would be written once by each process. */
     flush_stdio();
     /* A collection in a child writes to the header of every object that it looks at, and so
@@ -61,6 +67,7 @@ static void after_fork(void *ctx)
     PyOS_AfterFork_Parent();
     if (w->unfreeze)
         call_gc("unfreeze");
+    pthread_sigmask(SIG_SETMASK, &w->mask, NULL);
 }
 
 /* ---- in the child ---- */
@@ -73,7 +80,7 @@ static void on_interrupt(int sig)
 /* Ctrl-C goes to the whole group: the parent decides what it means. An empty handler and not
  * SIG_IGN, because that one would be inherited by the commands which tasks start. The other signals
  * get their default meaning back: Python's handlers would write to the parent's wake-up pipe. */
-static void reset_signals(void)
+static void reset_signals(const hecmod_worker *w)
 {
     struct sigaction quiet = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, old;
     PyObject *signal_module = PyImport_ImportModule("signal");
@@ -85,6 +92,7 @@ static void reset_signals(void)
             old.sa_handler != SIG_IGN && old.sa_handler != SIG_DFL)
             signal(sig, SIG_DFL);
     sigaction(SIGINT, &quiet, NULL);
+    pthread_sigmask(SIG_SETMASK, &w->mask, NULL);
     r = signal_module ? PyObject_CallMethod(signal_module, "set_wakeup_fd", "i", -1) : NULL;
     if (!r)
         PyErr_Clear();
@@ -112,7 +120,7 @@ static void start(void *ctx, uint32_t number)
     PyOS_AfterFork_Child();
     w->st->in_worker = true;
     w->pool = NULL; /* the parent's */
-    reset_signals();
+    reset_signals(w);
     close_stdin();
     errors = hecmod_errors(w->st);
     r = errors ? PyObject_CallMethod(errors, "start_worker", NULL) : NULL;
