@@ -115,10 +115,10 @@ def test_an_error_in_the_block_still_finishes_the_tasks() -> None:
 
 
 NOT_SHUT_DOWN = """
-import sys
+import os, sys
 from pyhec import Executor, Pool
 def f(i):
-    print(i, flush=True)
+    os.write(1, b"%d\\n" % i)
 executor = Executor(2)
 for i in range(100):
     executor.submit(f, i)
