@@ -60,8 +60,8 @@ static bool mentions_main(PyObject *bytes)
                   sizeof word - 1) != NULL;
 }
 
-/* Plain pickle where it will do, else cloudpickle; if both fail its error stands, since plain pickle
- * has nothing to say of a lambda but that it is one. */
+/* Plain pickle where it will do, else cloudpickle; if both fail its error stands, since plain
+ * pickle has nothing to say of a lambda but that it is one. */
 static PyObject *dump_somehow(hecmod_state *st, PyObject *obj, bool main_by_value,
                               PyObject *buffers)
 {

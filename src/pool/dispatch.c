@@ -287,8 +287,7 @@ static void look_at(hec_pool *p, uint32_t k, uint64_t now, hec__victim *best)
 
     for (uint32_t i = 0; i < m->nsent; i++) {
         hec__sent *s = hec__sent_at(m, i);
-        hec__victim v = {
-            .member = m, .sent = s, .slot = slot, .call = s->call, .first = s->first};
+        hec__victim v = {.member = m, .sent = s, .slot = slot, .call = s->call, .first = s->first};
 
         if (!s->call || hec__ring_passed(&m->tasks, s->position))
             continue;
