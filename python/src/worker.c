@@ -76,14 +76,13 @@ static void hold_signals(hecmod_worker *w)
     }
 }
 
-/* In parent and child; the parent then gets what came. */
-static void restore_signals(hecmod_worker *w, bool deliver)
+static void restore_signals(hecmod_worker *w)
 {
     for (int i = 0; i < N_HELD; i++) {
         if (!w->held[i])
             continue;
         sigaction(held_signals[i], &w->before[i], NULL);
-        if (deliver && came[i])
+        if (came[i])
             raise(held_signals[i]);
     }
 }
@@ -110,7 +109,7 @@ static void after_fork(void *ctx)
     PyOS_AfterFork_Parent();
     if (w->unfreeze)
         call_gc("unfreeze");
-    restore_signals(w, true);
+    restore_signals(w);
 }
 
 /* ---- in the child ---- */
@@ -189,8 +188,7 @@ static void start(void *ctx, uint32_t number)
     PyObject *errors, *environment, *r;
 
     (void)number;
-    PyOS_AfterFork_Child();
-    restore_signals(w, false);
+    PyOS_AfterFork_Child(); /* with the signals held: what comes now is for the parent */
     w->st->in_worker = true;
     w->pool = NULL; /* the parent's */
     keep_heap();

@@ -141,7 +141,7 @@ print(pp.parallelize(twice, [1, 2], n_cores=2), Parallel(n_jobs=2)(delayed(abs)(
 
 def test_a_typed_program(tmp_path: pathlib.Path) -> None:
     if not importlib.util.find_spec("mypy"):
-        pytest.skip("hardware: mypy is a tool of the linters")
+        pytest.skip("no mypy")
     (tmp_path / "user.py").write_text(TYPED)
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--ignore-missing-imports", "user.py"],
