@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 ARGS ?=
 export PYTHON
 
-.PHONY: help setup run test check lint asan tsan valgrind pythons bench install dist format clean
+.PHONY: help setup run test check lint asan tsan valgrind model arm pythons bench install dist format clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -40,6 +40,12 @@ tsan: setup ## C tests under the thread sanitizer (it sees one process, not memo
 
 valgrind: setup ## C tests under valgrind
 	@tools/sanitize valgrind $(ARGS)
+
+model: ## models of the lock-free parts, every state, by spin (and mutations that must be found)
+	@tests/model/run.sh build-model
+
+arm: setup ## cross-build for 64-bit Arm and run the C tests under qemu-user
+	@tools/cross/run $(ARGS)
 
 pythons: setup ## the Python tests on every supported Python found
 	@.venv/bin/python tools/pythons $(ARGS)
