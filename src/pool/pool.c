@@ -238,6 +238,24 @@ static int bury_all(hec_pool *p, const uint32_t *tags, int n, hec_error *err)
     return total;
 }
 
+/* Deaths that a pipe does not tell, because a grandchild holds its other end. */
+static int bury_unheard(hec_pool *p, hec_error *err)
+{
+    int total = 0;
+
+    for (uint32_t k = 0; k < p->nworkers; k++) {
+        hec__child *child = &p->members[k].child;
+        int r = !child->pid || child->is_pidfd || !hec__child_ended(child)
+                    ? 0
+                    : hec__pool_bury(p, k, err);
+
+        if (r < 0)
+            return r;
+        total += r;
+    }
+    return total;
+}
+
 static bool any_answer(void *ctx)
 {
     const hec_pool *p = ctx;
@@ -280,7 +298,9 @@ static int wait_for_news(hec_pool *p, int timeout_ms, hec_error *err)
         n = sleep_at_bell(p, timeout_ms, tags, 16, err);
     if (p->runner.wait_end)
         p->runner.wait_end(p->runner.ctx);
-    return n < 0 ? n : bury_all(p, tags, n, err);
+    if (n < 0)
+        return n;
+    return n ? bury_all(p, tags, n, err) : bury_unheard(p, err);
 }
 
 /* Deaths, without waiting, for a parent that has other things to do all the time. */
@@ -294,7 +314,9 @@ static int look_for_deaths(hec_pool *p, hec_error *err)
         return 0;
     p->looked_ns = now;
     n = hec__watch_wait(&p->watch, tags, 16, 0, err);
-    return n < 0 ? n : bury_all(p, tags, n, err);
+    if (n < 0)
+        return n;
+    return n ? bury_all(p, tags, n, err) : bury_unheard(p, err);
 }
 
 int hec_pool_kick(hec_pool *p, hec_error *err)

@@ -221,6 +221,14 @@ int hec__child_reap(hec__child *child, bool wait, int *ret_status)
     return 1;
 }
 
+bool hec__child_ended(const hec__child *child)
+{
+    siginfo_t info = {0};
+    int r = waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+
+    return r < 0 ? errno == ECHILD : info.si_pid == child->pid;
+}
+
 void hec__child_forget(hec__child *child)
 {
     if (child->fd >= 0)

@@ -5,7 +5,7 @@
  *
  * The descriptor is a pidfd where the kernel has them (5.3), else the read end of a pipe whose
  * write end only the child holds; HEC_NO_PIDFD=1 in the environment forces the pipe, for tests.
- * With the pipe, a grandchild that the child forked and that outlives it delays the news.
+ * A pipe is late where a grandchild that the child forked outlives it: hec__child_ended().
  */
 #ifndef HEC_SYS_CHILD_H
 #define HEC_SYS_CHILD_H
@@ -40,6 +40,9 @@ bool hec__child_must_look(void);
  * hec__child_forget(). Where the descriptor is a pipe, a
  * child that is waited for is killed first: it may have closed the pipe and live on. */
 int hec__child_reap(hec__child *child, bool wait, int *ret_status);
+
+/* Whether the child has ended and can be reaped; what a pipe may be late to tell. */
+bool hec__child_ended(const hec__child *child);
 
 /* Closes the descriptor of a child that was reaped (take it out of any watch before: a copy in
  * another child keeps it there), or that is another process's. */

@@ -118,11 +118,7 @@ NOT_SHUT_DOWN = """
 import os, sys
 from pyhec import Executor, Pool
 def f(i):
-<<<<<<< HEAD
     os.write(1, b"%d\\n" % i)  # in one piece, where print() may make two
-=======
-    os.write(1, b"%d\\n" % i)
->>>>>>> pytests
 executor = Executor(2)
 for i in range(100):
     executor.submit(f, i)

@@ -202,3 +202,25 @@ open("out", "w").write(str(good))
 """
     run_script(tmp_path, code)
     assert (tmp_path / "out").read_text() == "True"
+
+
+@pytest.mark.parametrize("pidfd", ["0", "1"])
+def test_a_dead_worker_whose_child_lives_on_is_seen(tmp_path: typing.Any, pidfd: str) -> None:
+    code = """
+import os, time
+from pyhec import Pool, WorkerDied
+def task(i):
+    if i == 3:
+        if os.fork() == 0:
+            time.sleep(20)
+            os._exit(0)
+        os._exit(5)
+    return i
+began = time.monotonic()
+with Pool(2) as pool:
+    results = pool.map(task, range(6), on_error="return")
+print([r for r in results if not isinstance(r, WorkerDied)], time.monotonic() - began < 10)
+os.killpg(0, 9)
+"""
+    out, _ = run_script(tmp_path, code, env={"HEC_NO_PIDFD": pidfd}, status=-9)
+    assert out == "[0, 1, 2, 4, 5] True\n"
