@@ -128,7 +128,7 @@ class Script:
             start_new_session=terminal is None,
             env={**os.environ, **(env or {})},
             cwd=str(folder),
-            preexec_fn=None if terminal is None else _take_terminal,
+            preexec_fn=_hear_interrupts if terminal is None else _take_terminal,
         )
         self.pid = self.process.pid
 
@@ -165,10 +165,16 @@ class Script:
                 stream.close()
 
 
+def _hear_interrupts() -> None:
+    """A shell ignores Ctrl-C for what it runs in the background, and so do its descendants."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _take_terminal() -> None:
     import fcntl
     import termios
 
+    _hear_interrupts()
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
