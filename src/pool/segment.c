@@ -34,6 +34,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     s->refs = 1;
     s->pid = getpid();
     s->control_fd = s->data_fd = -1;
+    s->nworkers = nworkers;
     s->size = rings_at;
     s->rings_at = rings_at;
     r = hec__shm_create("hec-control", file_size, &s->control_fd, err);
@@ -65,6 +66,7 @@ hec__segment *hec__segment_of_child(const hec__segment *parents)
     s->pid = getpid();
     s->control_fd = parents->control_fd;
     s->data_fd = parents->data_fd;
+    s->nworkers = parents->nworkers;
     s->size = parents->size;
     s->head = parents->head;
     s->slots = parents->slots;
@@ -104,6 +106,19 @@ void hec__segment_unmap_ring(void *data)
 static hec__block *block_of(const hec__segment *s, const hec__ref *ref)
 {
     return &s->tables[ref->maker].blocks[ref->block];
+}
+
+bool hec__segment_is_ref(const hec__segment *s, const hec__ref *ref)
+{
+    const hec__block *b;
+
+    if (ref->maker > s->nworkers || ref->block >= HEC__STORE_BLOCKS ||
+        ref->block >= atomic_load_explicit(&s->tables[ref->maker].used, memory_order_relaxed))
+        return false;
+    b = block_of(s, ref);
+    return b->state == HEC__BLOCK_SENT && ref->size <= b->committed &&
+           b->committed <= HEC__STORE_BYTES && b->offset % hec__page_size() == 0 &&
+           b->offset - ref->maker * HEC__STORE_BYTES <= HEC__STORE_BYTES - b->committed;
 }
 
 /* The way out when there are too many mappings: a copy on the heap, the block goes back at once. */
@@ -191,13 +206,17 @@ void hec_view_release(hec_view *view)
 
 void hec__segment_close(hec__segment *s)
 {
-    for (uint32_t a = 0; a <= s->head->nworkers; a++) {
+    for (uint32_t a = 0; a <= s->nworkers; a++) {
         hec__table *t = &s->tables[a];
-        uint32_t used = atomic_load_explicit(&t->used, memory_order_acquire);
+        uint32_t used = atomic_load_explicit(&t->used, memory_order_acquire), n = 0;
         /* What was given back but not collected is free as well: it is still marked as sent. */
         uint32_t back = atomic_exchange_explicit(&t->given_back, 0, memory_order_acquire);
 
-        for (; back; back = atomic_load_explicit(&t->blocks[back - 1].next, memory_order_relaxed))
+        if (used > HEC__STORE_BLOCKS)
+            used = HEC__STORE_BLOCKS;
+        /* At most `used` of them, whatever a worker that went mad has written. */
+        for (; back && back <= used && n++ < used;
+             back = atomic_load_explicit(&t->blocks[back - 1].next, memory_order_relaxed))
             atomic_store_explicit(&t->blocks[back - 1].state, HEC__BLOCK_FREE,
                                   memory_order_relaxed);
         for (uint32_t i = 0; i < used; i++) {

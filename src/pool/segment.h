@@ -18,6 +18,7 @@ typedef struct hec__segment {
     _Atomic uint32_t views;  /* mapped now */
     pid_t pid;               /* the process whose views these are; a forked copy is nobody's */
     int control_fd, data_fd;
+    uint32_t nworkers;  /* as head has it, where no other process can write */
     size_t size;        /* of the control mapping */
     hec__head *head;    /* mapped; what follows points into the same mapping */
     hec__slot *slots;   /* [nworkers] */
@@ -37,6 +38,10 @@ void hec__segment_unref(hec__segment *s); /* NULL is fine */
 int hec__segment_map_ring(const hec__segment *s, uint32_t worker, bool results, void **ret_data,
                           hec_error *err);
 void hec__segment_unmap_ring(void *data);
+
+/* Whether a ref that another process wrote names a block that is on its way to somebody, and no
+ * more bytes than it has. */
+bool hec__segment_is_ref(const hec__segment *s, const hec__ref *ref);
 
 /* Takes a block as a private view. On failure the block is given back at once. */
 int hec__segment_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, hec_error *err);
