@@ -80,6 +80,7 @@ HEC_API int hec_pool_kick(hec_pool *pool, hec_error *err);
  * replaces dead workers. If there is nothing, waits for at most timeout_ms (-1: no limit).
  * Returns how many deliveries there were (0: none within the time, or a spurious wake-up);
  * HEC_EINTR when a signal came; HEC_ECALLBACK when a function of a call failed;
+ * HEC_EFORMAT when a worker wrote nonsense where its answers go: it is killed, the pool goes on;
  * HEC_ESYS, HEC_ENOMEM when no worker is left and none can be started. */
 HEC_API int hec_pool_step(hec_pool *pool, int timeout_ms, hec_error *err);
 

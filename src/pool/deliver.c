@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 
+#include <signal.h>
+
 hec_call *hec__pool_find_call(const hec_pool *p, uint64_t id)
 {
     hec_call *c = p->calls;
@@ -41,8 +43,44 @@ static void account(hec__member *m, const hec__rec *rec)
     hec__member_settle(m);
 }
 
-static int deliver_one(hec_pool *p, hec__member *m, hec__rec *rec, hec_error *err)
+/* Whether an answer is about tasks that the worker has: a worker whose memory has gone wild must
+ * not take its parent, or other workers' results, with it. */
+static bool is_answer(const hec_pool *p, hec__member *m, const hec__rec *rec, const hec_call *call)
 {
+    uint64_t filled = hec__ring_filled(&m->results);
+    const hec__sent *s;
+
+    if (filled > m->results.size || rec->size < sizeof *rec || rec->size > filled ||
+        rec->kind != HEC__REC_RESULT || rec->count == 0 ||
+        (rec->verdict != HEC_TASK_DONE && rec->count > 1) ||
+        (rec->verdict != HEC_TASK_DONE && rec->verdict != HEC_TASK_RAISED &&
+         rec->verdict != HEC_TASK_REFUSED))
+        return false;
+    if (call && (rec->first >= call->total || rec->count > call->total - rec->first))
+        return false;
+    if (rec->flags & HEC__REC_SELF)
+        return rec->call == 0;
+    hec__member_settle(m);
+    s = m->nsent ? hec__sent_at(m, 0) : NULL;
+    return s && (!s->call || s->call == call) && rec->first == s->first + s->done &&
+           rec->count <= s->count - s->done;
+}
+
+static int distrust(hec_pool *p, uint32_t k, const char *why, hec_error *err)
+{
+    hec__member *m = &p->members[k];
+    int32_t pid = m->child.pid;
+
+    m->distrusted = true;
+    if (pid)
+        kill(pid, SIGKILL);
+    return hec__fail(err, HEC_EFORMAT, 0, "worker %u (process %d) has overwritten its answers: %s",
+                     k, pid, why);
+}
+
+static int deliver_one(hec_pool *p, uint32_t k, hec__rec *rec, hec_error *err)
+{
+    hec__member *m = &p->members[k];
     hec_call *call = hec__pool_find_call(p, rec->call);
     hec_result result = {
         .first = rec->first, .count = rec->count, .verdict = (hec_verdict)rec->verdict};
@@ -50,8 +88,12 @@ static int deliver_one(hec_pool *p, hec__member *m, hec__rec *rec, hec_error *er
     hec__inbox in;
     int r;
 
-    account(m, rec);
+    if (!is_answer(p, m, rec, call))
+        return distrust(p, k, "not an answer to tasks that it has", err);
     r = hec__inbox_open(&in, p->segment, rec, &why);
+    if (r == HEC_EFORMAT)
+        return distrust(p, k, why.text, err);
+    account(m, rec);
     if (!call) { /* closed meanwhile: only the blocks are of interest, to be given back */
         if (r == 0)
             hec__inbox_fini(&in);
@@ -85,13 +127,16 @@ int hec__pool_deliver(hec_pool *p, uint32_t k, uint32_t max, hec_error *err)
     hec__rec *rec;
     int r = 0;
 
-    while (r == 0 && n < max && (rec = hec__ring_peek(&m->results))) {
+    while (r == 0 && n < max && !m->distrusted && (rec = hec__ring_peek(&m->results))) {
         uint32_t size = rec->size;
 
-        r = deliver_one(p, m, rec, err);
-        hec__ring_pop(&m->results, size);
+        r = deliver_one(p, k, rec, err);
+        if (!m->distrusted)
+            hec__ring_pop(&m->results, size);
         n++;
     }
+    if (m->distrusted && hec__ring_peek(&m->results))
+        hec__ring_pop(&m->results, hec__ring_filled(&m->results));
     if (n)
         hec__member_wake(p, k); /* it may have waited for room */
     return r < 0 ? r : (int)n;

@@ -108,12 +108,36 @@ uint64_t hec__outbox_send(struct hec_outbox *o, const hec__rec *like, hec__rec *
     return hec__ring_commit(o->ring, size);
 }
 
+/* Whether everything the record says of itself lies within it and within what exists. */
+static bool is_sound(const hec__segment *s, const hec__rec *rec)
+{
+    bool in_block = rec->flags & HEC__REC_IN_BLOCK;
+    const hec__ref *refs = (const hec__ref *)(rec + 1);
+    uint64_t need;
+
+    if (rec->size % 64 || rec->size < sizeof *rec || rec->size > HEC__REC_MAX ||
+        rec->nrefs > HEC_BLOCKS_MAX + in_block || (in_block && rec->nrefs == 0) ||
+        (!in_block && rec->payload > HEC__INLINE_MAX))
+        return false;
+    need = sizeof *rec + rec->nrefs * sizeof *refs + (in_block ? 0 : rec->payload);
+    if (need > rec->size)
+        return false;
+    for (uint32_t i = 0; i < rec->nrefs; i++)
+        if (!hec__segment_is_ref(s, &refs[i]))
+            return false;
+    return !in_block || rec->payload == refs[rec->nrefs - 1].size;
+}
+
 int hec__inbox_open(hec__inbox *in, hec__segment *s, const hec__rec *rec, hec_error *err)
 {
     uint32_t nblocks = rec->nrefs;
     int r = 0;
 
-    *in = (hec__inbox){.segment = s, .refs = (const hec__ref *)(rec + 1)};
+    *in = (hec__inbox){.segment = s};
+    if (!is_sound(s, rec))
+        return hec__fail(err, HEC_EFORMAT, 0, "a malformed record (%u bytes, %u blocks)", rec->size,
+                         rec->nrefs);
+    in->refs = (const hec__ref *)(rec + 1);
     in->message.payload = (const char *)(in->refs + rec->nrefs);
     in->message.size = rec->payload;
     if (rec->flags & HEC__REC_IN_BLOCK) {

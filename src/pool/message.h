@@ -39,7 +39,7 @@ typedef struct hec__inbox {
 } hec__inbox;
 
 /* Opens a record. HEC_ENOMEM when its payload cannot be mapped; then all its blocks were given
- * back. */
+ * back. HEC_EFORMAT when sizes or blocks of the record cannot be; then nothing was touched. */
 int hec__inbox_open(hec__inbox *in, hec__segment *s, const hec__rec *rec, hec_error *err);
 void hec__inbox_fini(hec__inbox *in);
 

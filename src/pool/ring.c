@@ -75,6 +75,11 @@ bool hec__ring_ready(const hec__ring *r)
            atomic_load_explicit(&r->ends->tail, memory_order_relaxed);
 }
 
+uint64_t hec__ring_filled(const hec__ring *r)
+{
+    return r->theirs - r->mine;
+}
+
 void hec__ring_pop(hec__ring *r, uint64_t n)
 {
     r->mine += n;

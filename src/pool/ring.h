@@ -55,6 +55,8 @@ bool hec__ring_empty(hec__ring *r);
 void *hec__ring_peek(hec__ring *r);
 /* Consumer: peek's question without its answer; safe from another thread of the consumer. */
 bool hec__ring_ready(const hec__ring *r);
+/* Consumer: bytes there are, as last seen. More than the ring's size: somebody scribbled. */
+uint64_t hec__ring_filled(const hec__ring *r);
 void hec__ring_pop(hec__ring *r, uint64_t n);
 
 #endif

@@ -13,8 +13,7 @@
 #define VIEWS_MAX   16384u
 #define COPIED_VIEW UINT64_MAX
 
-/* Of all pools: the limit is the process's, so the count can only be a global. */
-static _Atomic uint32_t views;
+_Atomic uint32_t hec__segment_views;
 
 static uint64_t round64(uint64_t n)
 {
@@ -46,6 +45,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     s->refs = 1;
     s->pid = getpid();
     s->control_fd = s->data_fd = -1;
+    s->nworkers = nworkers;
     s->size = rings_at;
     s->rings_at = rings_at;
     r = hec__shm_create("hec-control", file_size, &s->control_fd, err);
@@ -78,6 +78,7 @@ hec__segment *hec__segment_of_child(const hec__segment *parents)
     s->pid = getpid();
     s->control_fd = parents->control_fd;
     s->data_fd = parents->data_fd;
+    s->nworkers = parents->nworkers;
     s->size = parents->size;
     s->head = parents->head;
     s->slots = parents->slots;
@@ -119,6 +120,19 @@ static hec__block *block_of(const hec__segment *s, const hec__ref *ref)
     return &s->tables[ref->maker].blocks[ref->block];
 }
 
+bool hec__segment_is_ref(const hec__segment *s, const hec__ref *ref)
+{
+    const hec__block *b;
+
+    if (ref->maker > s->nworkers || ref->block >= HEC__STORE_BLOCKS ||
+        ref->block >= atomic_load_explicit(&s->tables[ref->maker].used, memory_order_relaxed))
+        return false;
+    b = block_of(s, ref);
+    return b->state == HEC__BLOCK_SENT && ref->size <= b->committed &&
+           b->committed <= HEC__STORE_BYTES && b->offset % hec__page_size() == 0 &&
+           b->offset - ref->maker * HEC__STORE_BYTES <= HEC__STORE_BYTES - b->committed;
+}
+
 /* The way out when there are too many mappings: a copy on the heap, the block goes back at once. */
 static int copy_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, hec_error *err)
 {
@@ -146,11 +160,11 @@ int hec__segment_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, 
     size_t mapped = hec__page_round(ref->size ? ref->size : 1);
     void *p;
 
-    if (atomic_load_explicit(&views, memory_order_relaxed) >= VIEWS_MAX)
+    if (atomic_load_explicit(&hec__segment_views, memory_order_relaxed) >= VIEWS_MAX)
         return copy_view(s, ref, ret_view, err);
     if (hec__shm_map(s->data_fd, block_of(s, ref)->offset, mapped, HEC__SHM_PRIVATE, &p, NULL) < 0)
         return copy_view(s, ref, ret_view, err);
-    atomic_fetch_add_explicit(&views, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&hec__segment_views, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
     *ret_view = (hec_view){.data = p,
                            .size = ref->size,
@@ -191,7 +205,7 @@ void hec_view_release(hec_view *view)
         munmap(view->data, hec__page_round(view->size ? view->size : 1));
         /* A child that was forked with the view has a copy of it; the block is its parent's. */
         if (s->pid == getpid()) {
-            atomic_fetch_sub_explicit(&views, 1, memory_order_relaxed);
+            atomic_fetch_sub_explicit(&hec__segment_views, 1, memory_order_relaxed);
             /* A child forked since may be looking at these very pages through the mapping that it
              * inherited: then they must stay as they are until the memory as a whole goes. */
             if (hec__fork_alone(view->forks))
@@ -204,13 +218,17 @@ void hec_view_release(hec_view *view)
 
 void hec__segment_close(hec__segment *s)
 {
-    for (uint32_t a = 0; a <= s->head->nworkers; a++) {
+    for (uint32_t a = 0; a <= s->nworkers; a++) {
         hec__table *t = &s->tables[a];
-        uint32_t used = atomic_load_explicit(&t->used, memory_order_acquire);
+        uint32_t used = atomic_load_explicit(&t->used, memory_order_acquire), n = 0;
         /* What was given back but not collected is free as well: it is still marked as sent. */
         uint32_t back = atomic_exchange_explicit(&t->given_back, 0, memory_order_acquire);
 
-        for (; back; back = atomic_load_explicit(&t->blocks[back - 1].next, memory_order_relaxed))
+        if (used > HEC__STORE_BLOCKS)
+            used = HEC__STORE_BLOCKS;
+        /* At most `used` of them, whatever a worker that went mad has written. */
+        for (; back && back <= used && n++ < used;
+             back = atomic_load_explicit(&t->blocks[back - 1].next, memory_order_relaxed))
             atomic_store_explicit(&t->blocks[back - 1].state, HEC__BLOCK_FREE,
                                   memory_order_relaxed);
         for (uint32_t i = 0; i < used; i++) {

@@ -17,12 +17,17 @@ typedef struct hec__segment {
     _Atomic uint32_t closed; /* the pool is gone: who gives a block back also frees its pages */
     pid_t pid;               /* the process whose views these are; a forked copy is nobody's */
     int control_fd, data_fd;
+    uint32_t nworkers;  /* as head has it, where no other process can write */
     size_t size;        /* of the control mapping */
     hec__head *head;    /* mapped; what follows points into the same mapping */
     hec__slot *slots;   /* [nworkers] */
     hec__table *tables; /* [nworkers + 1]; 0 is the parent's */
     uint64_t rings_at;  /* offset of the first ring in the control file */
 } hec__segment;
+
+/* Views that are mapped now, of all pools: the limit on mappings is the process's, so the count can
+ * only be a global. */
+extern _Atomic uint32_t hec__segment_views;
 
 int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err);
 
@@ -36,6 +41,10 @@ void hec__segment_unref(hec__segment *s); /* NULL is fine */
 int hec__segment_map_ring(const hec__segment *s, uint32_t worker, bool results, void **ret_data,
                           hec_error *err);
 void hec__segment_unmap_ring(void *data);
+
+/* Whether a ref that another process wrote names a block that is on its way to somebody, and no
+ * more bytes than it has. */
+bool hec__segment_is_ref(const hec__segment *s, const hec__ref *ref);
 
 /* Takes a block as a private view. On failure the block is given back at once. */
 int hec__segment_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, hec_error *err);

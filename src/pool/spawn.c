@@ -65,7 +65,7 @@ int hec__pool_spawn(hec_pool *p, uint32_t k, hec_error *err)
     start.tasks = m->tasks_data;
     start.results = m->results_data;
     m->self_next = 0;
-    m->answered = false;
+    m->answered = m->distrusted = false;
     hec__awake_add(p->segment->head, &slot->awake, +1);
     hec__openmp_pause();
     if (p->runner.before_fork)

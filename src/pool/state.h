@@ -57,6 +57,7 @@ typedef struct hec__member {
     uint64_t self_next; /* end of what it answered of the ranges it took by itself */
     uint32_t stillborn; /* deaths in a row before any answer */
     bool answered;      /* since it was started */
+    bool distrusted;    /* it wrote what cannot be: nothing of it is read any more */
 } hec__member;
 
 struct hec_pool {
@@ -122,7 +123,8 @@ bool hec__pool_busy(const hec_pool *p);
 /* deliver.c */
 
 /* Delivers what worker k has answered, at most `max` records. Returns how many, or the first
- * failure of a call's function (everything up to there was delivered). */
+ * failure of a call's function (everything up to there was delivered). HEC_EFORMAT when the worker
+ * wrote a record that cannot be: it is killed, and the rest of what it wrote dropped. */
 int hec__pool_deliver(hec_pool *p, uint32_t k, uint32_t max, hec_error *err);
 hec_call *hec__pool_find_call(const hec_pool *p, uint64_t id);
 

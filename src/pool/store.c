@@ -230,16 +230,18 @@ void hec__store_bury(hec__store *a, uint32_t holder)
 
 void hec__store_collect(hec__store *a)
 {
-    uint32_t i;
+    uint32_t used = atomic_load_explicit(&a->table->used, memory_order_relaxed), i, n = 0;
 
     if (atomic_load_explicit(&a->table->given_back, memory_order_relaxed) == 0)
         return;
     /* Acquire pairs with the push: the receiver is done with the bytes. */
     i = atomic_exchange_explicit(&a->table->given_back, 0, memory_order_acquire);
-    while (i) {
-        uint32_t next = atomic_load_explicit(&a->table->blocks[i - 1].next, memory_order_relaxed);
+    /* Others write here: what is no block, or not sent, ends nothing but its own way back. */
+    while (i && i <= used && i <= a->maps_cap && n++ < used) {
+        hec__block *b = &a->table->blocks[i - 1];
 
-        shelve(a, i - 1);
-        i = next;
+        if (b->state == HEC__BLOCK_SENT && b->size_class < HEC__SIZE_CLASSES)
+            shelve(a, i - 1);
+        i = atomic_load_explicit(&b->next, memory_order_relaxed);
     }
 }
