@@ -81,7 +81,7 @@ int hec_pool_create(const hec_pool_options *o, hec_pool **ret_pool, hec_error *e
         return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool");
     r = parent_init(p, o, err);
     for (uint32_t k = 0; r == 0 && k < o->workers; k++) {
-        r = hec__pool_spawn(p, k, err);
+        r = hec__pool_spawn(p, k, p->alive ? NULL : err);
         if (r < 0 && p->alive > 0) { /* fewer do the work */
             r = 0;
             break;
@@ -206,7 +206,7 @@ static int replace_dead(hec_pool *p, hec_error *err)
                                                       memory_order_relaxed) < p->inherited->total);
 
     for (uint32_t k = 0; work && p->alive < p->nworkers && k < p->nworkers; k++) {
-        int r = p->members[k].child.pid ? 0 : hec__pool_spawn(p, k, err);
+        int r = p->members[k].child.pid ? 0 : hec__pool_spawn(p, k, p->alive ? NULL : err);
 
         if (r < 0)
             return p->alive ? 0 : r;
