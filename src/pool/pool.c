@@ -26,7 +26,7 @@
 /* How long idle workers may take to leave before they are killed. */
 #define LEAVE_MS 2000
 /* When no process could be had, it makes no sense to ask again at once. */
-#define FORK_AGAIN_NS UINT64_C(1000000000)
+#define FORK_AGAIN_NS UINT64_C(200000000)
 /* Results taken from one worker before the next one's turn. */
 #define TURN 64u
 
@@ -83,7 +83,7 @@ int hec_pool_create(const hec_pool_options *o, hec_pool **ret_pool, hec_error *e
         return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool");
     r = parent_init(p, o, err);
     for (uint32_t k = 0; r == 0 && k < o->workers; k++) {
-        r = hec__pool_spawn(p, k, err);
+        r = hec__pool_spawn(p, k, p->alive ? NULL : err);
         if (r < 0 && p->alive > 0) { /* fewer do the work */
             r = 0;
             break;
@@ -214,7 +214,7 @@ static int replace_dead(hec_pool *p, hec_error *err)
     if (p->alive && hec__now_ns() < p->no_fork_before)
         return 0;
     for (uint32_t k = 0; work && p->alive < p->nworkers && k < p->nworkers; k++) {
-        int r = p->members[k].child.pid ? 0 : hec__pool_spawn(p, k, err);
+        int r = p->members[k].child.pid ? 0 : hec__pool_spawn(p, k, p->alive ? NULL : err);
 
         if (r < 0) {
             p->no_fork_before = hec__now_ns() + FORK_AGAIN_NS;
