@@ -186,6 +186,9 @@ int hec__pool_bury(hec_pool *p, uint32_t k, hec_error *err)
     hec_death death = {.task = UINT64_MAX};
     int status, n, r, delivered = 0;
 
+    /* News of a worker whose place has been taken since: not to be waited for. */
+    if (!hec__child_ended(&m->child))
+        return 0;
     /* The descriptor first: reaping closes it, and closing alone would not stop the watch. */
     hec__watch_remove(&p->watch, fd);
     if (!hec__child_reap(&m->child, true, &status))

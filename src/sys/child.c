@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -119,6 +120,13 @@ int hec__child_reap(hec__child *child, bool wait, int *ret_status)
     *ret_status = r < 0 ? -1 : status;
     hec__child_forget(child);
     return 1;
+}
+
+bool hec__child_ended(const hec__child *child)
+{
+    struct pollfd p = {.fd = child->fd, .events = POLLIN};
+
+    return child->pid && poll(&p, 1, 0) == 1;
 }
 
 void hec__child_forget(hec__child *child)

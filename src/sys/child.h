@@ -40,6 +40,9 @@ bool hec__child_must_look(void);
  * child that is waited for is killed first: it may have closed the pipe and live on. */
 int hec__child_reap(hec__child *child, bool wait, int *ret_status);
 
+/* Whether the descriptor says that the child has ended. False without a child. */
+bool hec__child_ended(const hec__child *child);
+
 /* Closes the descriptor of a child that was reaped, or that is another process's. */
 void hec__child_forget(hec__child *child);
 
