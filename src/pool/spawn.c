@@ -189,6 +189,9 @@ int hec__pool_bury(hec_pool *p, uint32_t k, hec_error *err)
     hec_death death = {.task = UINT64_MAX};
     int status, n, bad, r, delivered = 0;
 
+    /* News of a worker whose place has been taken since: not to be waited for. */
+    if (!hec__child_heard(&m->child) && !hec__child_ended(&m->child))
+        return 0;
     /* A pipe also ends when user code closes it: such a worker is killed and waited for. A pidfd
      * does not lie; should it ever, a worker that lives must not be waited for. */
     if (!hec__child_reap(&m->child, !m->child.is_pidfd, &status))

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -224,9 +225,20 @@ int hec__child_reap(hec__child *child, bool wait, int *ret_status)
 bool hec__child_ended(const hec__child *child)
 {
     siginfo_t info = {0};
-    int r = waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    int r;
+
+    if (!child->pid)
+        return false;
+    r = waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT);
 
     return r < 0 ? errno == ECHILD : info.si_pid == child->pid;
+}
+
+bool hec__child_heard(const hec__child *child)
+{
+    struct pollfd p = {.fd = child->fd, .events = POLLIN};
+
+    return child->pid && poll(&p, 1, 0) == 1;
 }
 
 void hec__child_forget(hec__child *child)

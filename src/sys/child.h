@@ -44,6 +44,9 @@ int hec__child_reap(hec__child *child, bool wait, int *ret_status);
 /* Whether the child has ended and can be reaped; what a pipe may be late to tell. */
 bool hec__child_ended(const hec__child *child);
 
+/* Whether its descriptor says so. */
+bool hec__child_heard(const hec__child *child);
+
 /* Closes the descriptor of a child that was reaped (take it out of any watch before: a copy in
  * another child keeps it there), or that is another process's. */
 void hec__child_forget(hec__child *child);

@@ -51,11 +51,12 @@ static bool swap_word(_Atomic uint64_t *p, uint64_t *expected, uint64_t v)
 
 #include "task/batch.c"
 
-enum { PARENT_STEPS = 9, USES = 3, POINTS_MAX = 256, TASKS = 16 };
+enum { PARENT_STEPS = 9, FEWER_STEPS = 6, USES = 3, POINTS_MAX = 256, TASKS = 16 };
 
 /* The schedule: how many of the parent's steps happen at each point of the worker's program. */
 static uint32_t chosen[POINTS_MAX], possible[POINTS_MAX], point;
 static uint32_t parent_left;
+static uint32_t steps = PARENT_STEPS; /* of the parent, in each schedule */
 static bool in_parent, with_turn;
 
 /* What both see, as in a worker's slot. */
@@ -138,7 +139,7 @@ static uint64_t search(const uint32_t *sizes, uint32_t max, bool turn, uint64_t 
         bool good = true;
 
         point = 0;
-        parent_left = PARENT_STEPS;
+        parent_left = steps;
         parent.step = 0;
         claim = 0;
         memset(gone_to, 0, sizeof gone_to);
@@ -153,11 +154,14 @@ static uint64_t search(const uint32_t *sizes, uint32_t max, bool turn, uint64_t 
 
 int main(void)
 {
-    static const uint32_t programs[][USES] = {{1, 1, 1}, {2, 2, 2}, {2, 3, 1}};
+    static const uint32_t programs[][USES] = {{1, 1, 1}, {2, 2, 2}, {2, 3, 1}, {3, 1, 2}};
     uint64_t all;
 
     for (uint32_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
-        uint64_t wrong = search(programs[i], 1 + i % 2, true, &all);
+        uint64_t wrong;
+
+        steps = i == 0 ? PARENT_STEPS : FEWER_STEPS;
+        wrong = search(programs[i], 1 + i % 2, true, &all);
 
         ok(wrong == 0, "uses of %u, %u, %u tasks: each goes to one side, in all %llu schedules",
            programs[i][0], programs[i][1], programs[i][2], (unsigned long long)all);
