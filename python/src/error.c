@@ -20,7 +20,7 @@ static PyObject *kind_of(const hec_error *err)
 
 PyObject *hecmod_raise(const hec_error *err)
 {
-    PyObject *kind = class_of(err);
+    PyObject *kind = kind_of(err);
 
     /* An OSError carries errno where there is one. */
     if (err->sys && PyObject_IsSubclass(kind, PyExc_OSError) == 1) {

@@ -53,7 +53,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
         r = hec__shm_create("hec-data", (nworkers + 1) * store_bytes(nworkers), &s->data_fd, err);
     if (r == 0)
         r = hec__shm_map(s->control_fd, 0, s->size, HEC__SHM_SHARED, &p, err);
-    if (r < 0) {
+    if (r < 0 || !p) {
         hec__segment_unref(s);
         return r;
     }
