@@ -141,8 +141,10 @@ def test_no_growth_over_many_calls(tmp_path: typing.Any) -> None:
     assert err == ""
     rows = [[int(n) for n in line.split()] for line in out.splitlines()]
     assert len(rows) == 4
+    # The address sanitizer keeps freed memory back, to see it used.
+    sanitized = "asan" in os.environ.get("LD_PRELOAD", "")
     for rss, fds, objects in rows:
-        assert rss < 4096, rows
+        assert rss < 4096 or sanitized, rows
         assert fds <= 0, rows
         assert objects < 300, rows
 
