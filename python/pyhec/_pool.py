@@ -25,13 +25,14 @@ class AsyncResult:
     def get(self, timeout: float | None = None) -> typing.Any:
         """The result, or the exception raised. TimeoutError when it is not there in time."""
         import concurrent.futures
-        import multiprocessing
 
         try:
             return self._future.result(timeout)
         except concurrent.futures.TimeoutError:
             if self._future.done():
                 raise  # the task's own
+            import multiprocessing
+
             raise multiprocessing.TimeoutError from None
 
     def wait(self, timeout: float | None = None) -> None:
