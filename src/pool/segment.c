@@ -25,7 +25,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     uint64_t rings_at = hec__page_round(tables_at + (nworkers + 1) * sizeof(hec__table));
     uint64_t file_size = rings_at + UINT64_C(2) * nworkers * HEC__RING_BYTES;
     hec__segment *s = calloc(1, sizeof *s);
-    void *p;
+    void *p = NULL;
     int r;
 
     if (!s)

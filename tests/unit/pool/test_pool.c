@@ -67,7 +67,7 @@ static void sent_call(uint32_t workers, uint64_t n, int repeats)
 static void two_calls_and_growth(void)
 {
     squares a, b;
-    hec_call *ca, *cb;
+    hec_call *ca = NULL, *cb = NULL;
     hec_error err = {0};
     hec_pool *p = make(2, NULL);
 
@@ -120,7 +120,7 @@ static void close_while_running(void)
 {
     unsigned char deeds[200];
     squares s, t;
-    hec_call *c, *d;
+    hec_call *c = NULL, *d = NULL;
     hec_error err = {0};
     hec_pool *p = make(2, NULL);
 

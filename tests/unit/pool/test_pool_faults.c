@@ -141,7 +141,7 @@ static void killed_at_the_end(void)
 /* The parent is killed: its workers must be gone as well. */
 static void parent_killed(void)
 {
-    int pids[2], life[2];
+    int pids[2] = {-1, -1}, life[2] = {-1, -1};
     pid_t parent;
     char byte;
     bool gone;

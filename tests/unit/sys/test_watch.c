@@ -22,7 +22,7 @@ int main(void)
     hec__watch w = {-1, -1};
     hec_error err = {0};
     uint32_t tags[4] = {0};
-    int fds[2];
+    int fds[2] = {-1, -1};
     pid_t child;
     uint64_t began;
 
