@@ -5,6 +5,7 @@
 #include "sys/child.h"
 #include "sys/shm.h"
 
+#include <assert.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -46,6 +47,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
         hec__segment_unref(s);
         return r;
     }
+    assert(p);
     s->head = p;
     s->slots = (hec__slot *)((char *)p + slots_at);
     s->tables = (hec__table *)((char *)p + tables_at);
