@@ -96,8 +96,8 @@ def station_csv(seed: int, number: int, times: list[str]) -> bytes:
     columns = [times, tenths(data["temperature"], gap), percent,
                tenths(data["pressure"], gap), tenths(data["wind"], frozen),
                tenths(data["rain"], gap), data["quality"].tolist()]
-    rows = [f"{t},{name},{temp},{hum},{pres},{wind},{rain},{flag}\n"
-            for t, temp, hum, pres, wind, rain, flag in zip(*columns)]
+    rows = [f"{t},{name},{temp},{hum},{pressure},{wind},{rain},{flag}\n"
+            for t, temp, hum, pressure, wind, rain, flag in zip(*columns)]
     return (HEADER + "".join(rows)).encode("ascii")
 
 

@@ -51,8 +51,8 @@ typedef struct hec_view {
 
 /* Unmaps the view and gives its memory back to whoever made it. May come after the engine's end,
  * from any thread that may use the engine, and in a forked child (there it only unmaps). A view
- * that was alive when this process forked may still be looked at by that child: its memory is not
- * used again, it goes when the engine and all its views are gone. */
+ * that was there when this process forked a child which is still alive may be looked at by that
+ * child: its memory is not used again, it goes when the engine and all its views are gone. */
 HEC_API void hec_view_release(hec_view *view);
 
 /* What arrived. Payload and message are valid during the callback only. */
@@ -153,6 +153,10 @@ HEC_API int hec_worker_claim(hec_worker *w, uint64_t *ret_first, uint32_t *ret_c
 
 /* Says which claimed task runs from now on; cheap enough for every task. */
 HEC_API void hec_worker_at(hec_worker *w, uint64_t task);
+
+/* Says that no task runs: should the process end now, none is blamed, and those that were not
+ * replied to are sent again one by one, so that the next time the right one is. */
+HEC_API void hec_worker_between(hec_worker *w);
 
 /* True when it is time to reply with what is finished: because enough has gathered, or because
  * someone may be waiting for it. */

@@ -50,7 +50,7 @@ typedef struct hec_topology hec_topology;
 /* One bound on CPUs or memory. Strings live as long as the topology. */
 typedef struct hec_limit {
     const char *source; /* "machine", "affinity", "cgroup", "rlimit", "batch" or "user" */
-    const char *text;   /* the reason, one line: "affinity: 0-7 (8 CPUs)" */
+    const char *text;   /* the reason, one line: "affinity: 0-7 (8)" */
     uint64_t value;     /* CPUs, or bytes */
     int decides;        /* 1 for the one limit that decided, else 0 */
 } hec_limit;

@@ -9,10 +9,10 @@ Nothing is imported before it is needed, so that ``import pyhec`` costs next to 
 
 from __future__ import annotations
 
-import importlib
-import typing
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import typing
 
-if typing.TYPE_CHECKING:
     from . import parallel_processing as parallel_processing
     from ._errors import FileReadError as FileReadError
     from ._errors import NoFilesError as NoFilesError
@@ -51,14 +51,15 @@ __all__ = ["__version__", "parallel_processing", *_HOMES]
 
 
 def __getattr__(name: str) -> typing.Any:
+    value: typing.Any
     if name == "parallel_processing":
-        return importlib.import_module(".parallel_processing", __name__)
-    if name == "__version__":
+        value = __import__("pyhec.parallel_processing", fromlist=["*"])
+    elif name == "__version__":
         from . import _hec
 
-        value: typing.Any = _hec.version
+        value = _hec.version
     elif name in _HOMES:
-        value = getattr(importlib.import_module("." + _HOMES[name], __name__), name)
+        value = getattr(__import__("pyhec." + _HOMES[name], fromlist=[name]), name)
     else:
         raise AttributeError(f"module 'pyhec' has no attribute {name!r}")
     globals()[name] = value

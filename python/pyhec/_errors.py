@@ -7,14 +7,14 @@ The extension calls the functions below the classes; they are on no fast path.
 from __future__ import annotations
 
 import os
-import pickle
 import reprlib
-import signal
 import sys
-import traceback
-import typing
 
 from . import _hec
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import typing
 
 _TRIES = 2000  # attempts at most to find what cannot be pickled
 
@@ -71,13 +71,17 @@ class RemoteTraceback(Exception):
         return self.text
 
 
-class Partial(typing.NamedTuple):
+class Partial:
     """What a call that failed has nevertheless: ``results`` in the order of the inputs, failed
     tasks with their exception in their place; ``failures``: exceptions by the number of the task.
     """
 
-    results: list[typing.Any]
-    failures: dict[int, BaseException]
+    def __init__(self, results: list[typing.Any], failures: dict[int, BaseException]) -> None:
+        self.results = results
+        self.failures = failures
+
+    def __repr__(self) -> str:
+        return f"<Partial: {len(self.results)} tasks, {len(self.failures)} of them failed>"
 
 
 def partial(error: BaseException) -> Partial | None:
@@ -101,10 +105,10 @@ _short.maxstring = _short.maxother = 60
 
 def _brief(value: object) -> str:
     """A short text of a value, whatever it is."""
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple) and shape:
-        return f"<{type(value).__name__} of shape {shape}>"
     try:
+        shape = getattr(value, "shape", None)
+        if isinstance(shape, tuple) and shape:
+            return f"<{type(value).__name__} of shape {shape}>"
         return _short.repr(value)
     except Exception as e:  # a __repr__ of the user's may fail in any way
         return f"<{type(value).__name__}, whose repr fails with {type(e).__name__}>"
@@ -130,8 +134,13 @@ def describe(func: object, kind: int, item: typing.Any) -> str:
 # ---- in the worker ----
 
 
-def start_worker() -> None:
-    """First thing in a worker: what it inherited and must not share with its siblings."""
+def start_worker(environment: dict[str, str]) -> None:
+    """First thing in a worker: what it inherited and must not share with its siblings.
+
+    environment: variables that were set for this worker and os.environ does not know of.
+    """
+    for name, value in environment.items():
+        os.environ.setdefault(name, value)
     sys.stdin = open(os.devnull)
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
@@ -142,15 +151,24 @@ def start_worker() -> None:
 
 def pack_failure(error: BaseException) -> bytes:
     """An exception and its traceback, as bytes."""
+    import pickle
+    import traceback
+
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     data = None
     if isinstance(error, Exception):
         data = _pickle_exception(error)
-    return pickle.dumps((data, type(error).__name__, str(error), text))
+    try:
+        message = str(error)
+    except Exception:  # the user's __str__; the traceback has the rest
+        message = "<its text cannot be had>"
+    return pickle.dumps((data, type(error).__name__, message, text))
 
 
 def _pickle_exception(error: Exception) -> bytes | None:
     """The exception's bytes if it can be made from them again, else None."""
+    import pickle
+
     import cloudpickle
 
     for dumps in (pickle.dumps, cloudpickle.dumps):
@@ -220,19 +238,23 @@ def blame_result(index: int, value: object, why: object) -> None:
 class Unsendable:
     """Stands for an input that could not be packed; running it says so."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, error: type[Exception] = TypeError) -> None:
         self.text = text
+        self.error = error
 
     def fail(self) -> None:
         """Raises."""
-        raise TypeError(self.text)
+        raise self.error(self.text)
 
 
 # ---- in the parent ----
 
 
-def unsendable(index: int, item: object) -> Unsendable:
-    """What is sent instead of input `index`, which cannot be pickled."""
+def unsendable(index: int, item: object, why: object) -> Unsendable:
+    """What is sent instead of input `index`, which cannot be pickled, or does not fit."""
+    if isinstance(why, MemoryError):
+        text = f"the input of task {index} cannot be sent to a worker: {why}"
+        return Unsendable(text, MemoryError)
     path, part = _culprit(item)
     where = f"input{path}, " if path else ""
     return Unsendable(
@@ -255,6 +277,8 @@ def unpack_failure(
     index: int, func: object, kind: int, item: object, payload: bytes
 ) -> BaseException:
     """The exception that a task raised, with its traceback as the cause."""
+    import pickle
+
     what = describe(func, kind, item)
     error: BaseException
     try:
@@ -265,6 +289,8 @@ def unpack_failure(
     try:
         error = pickle.loads(data) if data else TaskError(f"task {index} raised {name}: {message}")
     except Exception:  # it unpickled in the worker and does not here: its text will do
+        error = TaskError(f"task {index} raised {name}: {message}")
+    if not isinstance(error, BaseException):  # a strange __reduce__
         error = TaskError(f"task {index} raised {name}: {message}")
     if isinstance(error, TaskError):
         error.index, error.arguments = index, what
@@ -281,6 +307,8 @@ def refused(index: int, func: object, kind: int, item: object, payload: bytes) -
 
 
 def _signal_name(number: int) -> str:
+    import signal
+
     try:
         name = signal.Signals(number).name
     except ValueError:

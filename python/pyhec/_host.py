@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import typing
-
 from . import _hec
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import os
+    import typing
 
 
 def cpu_count() -> int:
@@ -22,6 +23,8 @@ def host(root: str | os.PathLike[str] | None = None) -> dict[str, typing.Any]:
 
     root: a recorded machine to look at instead of this one.
     """
+    import json
+
     value = json.loads(_hec.host_json(root))
     assert isinstance(value, dict)
     return value

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-import functools
 import operator
-import typing
 
 from . import _hec
 from ._host import cpu_count
 from ._run import Bar, check_callable, check_on_error, run_here, run_once, worker_count
 
-_Task = tuple[typing.Callable[..., typing.Any], tuple[typing.Any, ...], dict[str, typing.Any]]
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import typing
+
+    _Task = tuple[typing.Callable[..., typing.Any], tuple[typing.Any, ...], dict[str, typing.Any]]
 
 #: joblib's options that say how, and not what: there is nothing to choose here.
 _HINTS = {
@@ -27,10 +29,10 @@ def delayed(function: typing.Callable[..., typing.Any]) -> typing.Callable[..., 
     def note(*args: typing.Any, **kwargs: typing.Any) -> _Task:
         return function, args, kwargs
 
-    try:
-        note = functools.wraps(function)(note)
-    except AttributeError:
-        pass  # a callable without a name, such as a partial
+    note.__wrapped__ = function  # type: ignore[attr-defined]
+    for name in ("__name__", "__qualname__", "__doc__", "__module__"):
+        if hasattr(function, name):  # a partial, say, has no name
+            setattr(note, name, getattr(function, name))
     return note
 
 
@@ -95,8 +97,8 @@ class Parallel:
             if not (isinstance(task, tuple) and len(task) == 3 and callable(task[0])):
                 raise TypeError(f"item {i} is not a call: write delayed(function)(arguments)")
         bar = Bar(self._progress, len(tasks))
-        if self.n_jobs == 1 and self._on_error != "return" and not self._progress:
-            return run_here(_hec.TASKS, None, tasks)
+        if self.n_jobs == 1:
+            return run_here(_hec.TASKS, None, tasks, bar, self._on_error)
         return run_once(
             _hec.TASKS, None, tasks, self.n_jobs, bar=bar, on_error=self._on_error
         )

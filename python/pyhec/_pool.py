@@ -3,23 +3,28 @@
 
 from __future__ import annotations
 
-import collections.abc
-import concurrent.futures
-import typing
-
 from . import _hec
 from ._run import Bar, check_callable, check_on_error, worker_count
-from ._stream import Desk, run_list, stream
+from ._stream import run_list, stream
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import collections.abc
+    import concurrent.futures
+    import typing
+
+    from ._desk import Desk
 
 
 class AsyncResult:
-    """The result of apply_async or map_async, when it comes."""
+    """The result of apply_async, when it comes."""
 
     def __init__(self, future: concurrent.futures.Future[typing.Any]) -> None:
         self._future = future
 
     def get(self, timeout: float | None = None) -> typing.Any:
         """The result, or the exception raised. TimeoutError when it is not there in time."""
+        import concurrent.futures
         import multiprocessing
 
         try:
@@ -31,6 +36,8 @@ class AsyncResult:
 
     def wait(self, timeout: float | None = None) -> None:
         """Waits until it is there, or the time has passed."""
+        import concurrent.futures
+
         concurrent.futures.wait([self._future], timeout)
 
     def ready(self) -> bool:
@@ -116,12 +123,11 @@ class Pool:
         check_callable(func)
         self._check_open()
         results = stream(self._pool, _hec.MAP, func, iterable, ordered)
+        next(results)
         if not progress:
             return results
-        from tqdm.auto import tqdm
-
-        total = len(iterable) if isinstance(iterable, collections.abc.Sized) else None
-        return iter(tqdm(results, total=total, unit="task", dynamic_ncols=True))
+        total = len(iterable) if hasattr(iterable, "__len__") else None  # type: ignore[arg-type]
+        return Bar.around(results, total)
 
     def imap(
         self,
@@ -168,7 +174,10 @@ class Pool:
         check_callable(func)
         self._check_open()
         if self._desk is None:
+            from ._desk import Desk
+
             self._desk = Desk(self._pool)
+            self._desk.close_with(self)
         return AsyncResult(self._desk.submit((func, tuple(args), dict(kwds or {}))))
 
     def close(self) -> None:

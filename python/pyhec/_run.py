@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import operator
-import typing
+import sys
 
 from . import _errors, _hec
 from ._host import cpu_count
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import collections.abc
+    import typing
 
 _MAX_WORKERS = 4096
 
@@ -45,6 +50,19 @@ def check_on_error(on_error: object) -> None:
         raise ValueError(f"on_error must be 'finish', 'raise' or 'return', not {on_error!r}")
 
 
+def _tqdm(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
+    """A bar of tqdm's; in a log file a line now and then, and not one per change."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ImportError(
+            "progress=True needs tqdm, which is not installed: pip install tqdm"
+        ) from None
+    if "notebook" in tqdm.__module__ or sys.stderr.isatty():
+        return tqdm(*args, dynamic_ncols=True, **kwargs)
+    return tqdm(*args, ascii=True, ncols=80, mininterval=15.0, miniters=1, **kwargs)
+
+
 class Bar:
     """A progress bar, or nothing. Counts tasks; shows them as `total` units."""
 
@@ -52,13 +70,14 @@ class Bar:
         self._bar: typing.Any = None
         self._tasks, self._total = max(tasks, 1), total if total is not None else tasks
         if show:
-            try:
-                from tqdm.auto import tqdm
-            except ImportError:
-                raise ImportError(
-                    "progress=True needs tqdm, which is not installed: pip install tqdm"
-                ) from None
-            self._bar = tqdm(total=self._total, unit=unit or "task", dynamic_ncols=True)
+            self._bar = _tqdm(total=self._total, unit=unit or "task")
+
+    @staticmethod
+    def around(
+        results: collections.abc.Iterator[typing.Any], total: int | None
+    ) -> collections.abc.Iterator[typing.Any]:
+        """The results, with a bar that moves as they are taken."""
+        return iter(_tqdm(results, total=total, unit="task"))
 
     @property
     def tick(self) -> typing.Callable[[int], None] | None:
@@ -76,11 +95,11 @@ class Bar:
             self._bar.close()
 
 
-def conclude(call: _hec.Call, on_error: str) -> list[typing.Any]:
+def conclude(
+    results: list[typing.Any] | None, failures: dict[int, BaseException], on_error: str
+) -> list[typing.Any]:
     """The results of a call that is over, or its first failure."""
-    results = call.results
     assert results is not None
-    failures = call.failures
     if not failures:
         return results
     for i, error in failures.items():
@@ -104,13 +123,29 @@ def drive(pool: _hec.Pool, call: _hec.Call, bar: Bar, on_error: str) -> None:
         pool.drive(call, once=True, progress=bar.tick)
 
 
-def run_here(kind: int, func: typing.Any, items: list[typing.Any]) -> list[typing.Any]:
+def run_here(
+    kind: int, func: typing.Any, items: list[typing.Any], bar: Bar, on_error: str
+) -> list[typing.Any]:
     """The same in this process, one after the other: for a call of one worker, and inside one."""
-    if kind == _hec.MAP:
-        return [func(x) for x in items]
-    if kind == _hec.STAR:
-        return [func(*x) for x in items]
-    return [f(*args, **kwargs) for f, args, kwargs in items]
+    results: list[typing.Any] = [None] * len(items)
+    failures: dict[int, BaseException] = {}
+    with bar:
+        for i, item in enumerate(items):
+            try:
+                if kind == _hec.MAP:
+                    results[i] = func(item)
+                elif kind == _hec.STAR:
+                    results[i] = func(*item)
+                else:
+                    f, args, kwargs = item
+                    results[i] = f(*args, **kwargs)
+            except Exception as e:
+                failures[i] = e
+                if on_error == "raise":
+                    break
+            if bar.tick is not None:
+                bar.tick(i + 1)
+    return conclude(results, failures, on_error)
 
 
 def run_once(
@@ -126,7 +161,7 @@ def run_once(
     if not items:
         return []
     if _hec.in_worker() and workers == 1:
-        return run_here(kind, func, items)
+        return run_here(kind, func, items, bar, on_error)
     call = _hec.Call(kind, func, items)
     pool = _hec.Pool(min(workers, len(items)), call)
     try:
@@ -136,4 +171,4 @@ def run_once(
         pool.close(True)
         raise
     pool.close()
-    return conclude(call, on_error)
+    return conclude(call.results, call.failures, on_error)

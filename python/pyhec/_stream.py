@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Calls on a pool that lives on: whole lists, streams with a bounded window, and single tasks whose
-results a thread of ours delivers.
-"""
+"""Calls on a pool that lives on: whole lists, and streams with a bounded window."""
 
 from __future__ import annotations
 
-import atexit
-import collections.abc
-import concurrent.futures
-import threading
 import time
-import typing
-import weakref
 
-from . import _errors, _hec
+from . import _hec
 from ._run import Bar, conclude, drive
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import collections.abc
+    import typing
 
 #: Inputs that may be on their way, or have come back and wait for their turn.
 WINDOW = 4096
@@ -41,7 +38,7 @@ def run_list(
             drive(pool, call, bar, on_error)
     finally:
         pool.end(call)
-    return conclude(call, on_error)
+    return conclude(call.results, call.failures, on_error)
 
 
 class _Order:
@@ -76,14 +73,15 @@ def stream(
     ordered: bool,
 ) -> collections.abc.Iterator[typing.Any]:
     """Yields results while inputs are still being pulled; the iterable may be infinite. At most
-    WINDOW inputs have been pulled whose results were not yielded.
+    WINDOW inputs have been pulled whose results were not yielded. The first thing it yields is
+    None: by then the workers have begun.
     """
     source = iter(iterable)
     items: dict[int, typing.Any] = {}
     call = _hec.Call(kind, func, items, stream=True)
     order = _Order(ordered)
     pulled = yielded = 0
-    more = True
+    more, primed = True, False
     pool.open(call)
     try:
         while more or yielded < pulled:
@@ -96,6 +94,9 @@ def stream(
                 else:
                     pulled += 1
             pool.extend(call, pulled)
+            if not primed:
+                primed = True
+                yield None  # the workers have begun; the caller has not asked yet
             if more and pulled - yielded < WINDOW:
                 pool.step(0)
             elif call.done < pulled:
@@ -105,145 +106,8 @@ def stream(
                 if not good:
                     raise value
                 yield value
+                if time.monotonic() - stop > _PULL_S:
+                    pool.step(0)  # the workers go on while the caller looks at this
+                    stop = time.monotonic()
     finally:
         pool.end(call)
-
-
-def _nothing() -> None:
-    """Stands for a task that was cancelled in time."""
-
-
-class TaskFuture(concurrent.futures.Future):  # type: ignore[type-arg]
-    """The future of a task; it can be cancelled until it is sent to a worker."""
-
-    def __init__(self, desk: Desk, index: int) -> None:
-        super().__init__()
-        self._desk, self._index = desk, index
-
-    def cancel(self) -> bool:
-        """Cancels the task if it has not been sent to a worker; whether it did."""
-        if self.done():
-            return self.cancelled()
-        return self._desk.recall(self._index) and super().cancel()
-
-    def running(self) -> bool:
-        """Whether the task has been sent to a worker and is not over."""
-        return not self.done() and self._desk.is_sent(self._index)
-
-
-class Desk:
-    """Takes single tasks, has a pool run them, and settles their futures from a thread."""
-
-    def __init__(self, pool: _hec.Pool) -> None:
-        self._pool = pool
-        self._items: dict[int, typing.Any] = {}
-        self._futures: dict[int, TaskFuture] = {}
-        self._call = _hec.Call(_hec.TASKS, None, self._items, stream=True)
-        self._count = 0
-        self._closing = False
-        self._news = threading.Condition()
-        self._thread: threading.Thread | None = None
-        pool.open(self._call)
-        _desks.add(self)
-
-    def submit(self, task: tuple[typing.Any, tuple[typing.Any, ...], typing.Any]) -> TaskFuture:
-        """Takes (function, args, kwargs)."""
-        with self._news:
-            if self._closing:
-                raise RuntimeError("cannot schedule new futures after shutdown")
-            index = self._count
-            future = self._futures[index] = TaskFuture(self, index)
-            self._items[index] = task
-            self._count += 1
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="pyhec", daemon=True)
-                self._thread.start()
-            elif len(self._futures) == 1:
-                self._news.notify()
-        self._pool.extend(self._call, index + 1)
-        return future
-
-    def is_sent(self, index: int) -> bool:
-        """Whether a task has been packed for a worker."""
-        return index < self._call.sent
-
-    def recall(self, index: int) -> bool:
-        """Makes a task that was not sent yet do nothing. Whether it was in time."""
-        if self.is_sent(index) or index not in self._items:
-            return False
-        self._items[index] = (_nothing, (), {})
-        # It may have been packed by another thread between the question and the answer.
-        return not self.is_sent(index)
-
-    def close(self, wait: bool, cancel: bool) -> None:
-        """No more tasks; with cancel those that were not sent are cancelled; with wait returns
-        when all others are over.
-        """
-        with self._news:
-            self._closing = True
-            self._news.notify()
-            thread = self._thread
-            futures = list(self._futures.values()) if cancel else []
-        for future in futures:
-            future.cancel()
-        if wait and thread is not None and thread is not threading.current_thread():
-            thread.join()
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is left to do."""
-        return not self._futures
-
-    def _work(self) -> None:
-        """The thread: waits for results while there are tasks, for tasks while there are none."""
-        while True:
-            with self._news:
-                while not self._futures and not self._closing:
-                    self._news.wait()
-                if not self._futures:
-                    return
-            try:
-                self._pool.drive(self._call, once=True)
-            except BaseException as e:
-                self._fail_all(e)
-                return
-            for first, what in self._call.take():
-                if isinstance(what, list):
-                    for i, value in enumerate(what, first):
-                        self._settle(i, value, None)
-                else:
-                    self._settle(first, None, what)
-
-    def _settle(self, index: int, value: typing.Any, error: BaseException | None) -> None:
-        with self._news:
-            future = self._futures.pop(index)
-        if not future.set_running_or_notify_cancel():
-            return
-        if error is None:
-            future.set_result(value)
-        else:
-            future.set_exception(error)
-
-    def _fail_all(self, error: BaseException) -> None:
-        """The engine itself has failed: nobody shall wait for ever."""
-        with self._news:
-            self._closing = True
-            left, self._futures = self._futures, {}
-        for future in left.values():
-            if future.set_running_or_notify_cancel():
-                lost = _errors.TaskError(f"the pool has ended: {error}")
-                lost.__cause__ = error
-                future.set_exception(lost)
-
-
-_desks: weakref.WeakSet[Desk] = weakref.WeakSet()
-
-
-def _finish_all() -> None:
-    """At the interpreter's end: tasks that were submitted are finished, as
-    concurrent.futures does."""
-    for desk in list(_desks):
-        desk.close(wait=not _hec.in_worker(), cancel=False)
-
-
-atexit.register(_finish_all)

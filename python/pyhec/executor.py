@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-import collections.abc
 import concurrent.futures
-import typing
 
 from . import _hec
+from ._desk import Desk
 from ._run import check_callable, worker_count
-from ._stream import Desk
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import collections.abc
+    import typing
 
 
 class Executor(concurrent.futures.Executor):
@@ -26,9 +29,9 @@ class Executor(concurrent.futures.Executor):
     def __init__(self, max_workers: int | str | None = None) -> None:
         self._pool = _hec.Pool(worker_count(max_workers, "max_workers"))
         self._desk = Desk(self._pool)
-        self._over = False
+        self._desk.close_with(self)
 
-    def submit(  # type: ignore[override]
+    def submit(
         self, fn: typing.Callable[..., typing.Any], /, *args: typing.Any, **kwargs: typing.Any
     ) -> concurrent.futures.Future[typing.Any]:
         """Schedules fn(*args, **kwargs) and returns its future."""
@@ -50,6 +53,8 @@ class Executor(concurrent.futures.Executor):
         they go when the last task is over, at the latest with this process.
         """
         self._desk.close(wait=wait, cancel=cancel_futures)
-        if wait and not self._over:
-            self._over = True
-            self._pool.close()
+
+    def __exit__(self, exc_type: typing.Any, exc: typing.Any, traceback: typing.Any) -> None:
+        if exc_type is not None and not issubclass(exc_type, Exception):
+            self._desk.kill()  # Ctrl-C: nobody waits for what is left
+        self.shutdown(wait=True)

@@ -10,18 +10,23 @@ import collections.abc
 import functools
 import glob
 import os
-import typing
 
 from . import _errors, _hec
 from ._run import Bar, check_callable, check_on_error, run_once, worker_count
 
-if typing.TYPE_CHECKING:
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import typing
+
     import pandas
 
 __all__ = ["batch_read_csv", "parallelize"]
 
 #: Chunks per worker: enough that one slow chunk does not keep the others waiting at the end.
 _CHUNKS = 4
+#: Groups of files per worker: their sizes are known, so they can be about equal, but files of one
+#: size differ in the time they take.
+_GROUPS = 8
 
 
 def _chunks(data: typing.Any, n: int) -> list[typing.Any]:
@@ -69,21 +74,37 @@ def _flatten(parts: list[typing.Any]) -> list[typing.Any]:
     return out
 
 
-def _concat(parts: list[typing.Any], data: typing.Any, ignore_index: bool) -> pandas.DataFrame:
+def _packed(func: typing.Callable[..., typing.Any], chunk: typing.Any) -> typing.Any:
+    """func's frame as it travels best; in the worker."""
     import pandas
+
+    from . import _frames
+
+    frame = func(chunk)
+    if isinstance(frame, pandas.Series):
+        return _frames.pack_series(frame)
+    if not isinstance(frame, pandas.DataFrame):
+        return frame
+    return _frames.pack([frame], ignore_index=False)
+
+
+def _concat(parts: list[typing.Any], data: typing.Any) -> typing.Any:
+    import pandas
+
+    from . import _frames
 
     frames = []
     for i, part in enumerate(parts):
         if part is None:
             continue
-        if not isinstance(part, (pandas.DataFrame, pandas.Series)):
+        if not isinstance(part, _frames.Packed):
             raise TypeError(
                 f"with return_as='dataframe' func must return a DataFrame for each chunk; for "
                 f"chunk {i} it returned {_errors._brief(part)}"
             )
         frames.append(part)
     if frames:
-        return typing.cast("pandas.DataFrame", pandas.concat(frames, ignore_index=ignore_index))
+        return _frames.join(frames, ignore_index=False)
     return data.iloc[:0] if isinstance(data, pandas.DataFrame) else pandas.DataFrame()
 
 
@@ -106,7 +127,7 @@ def parallelize(
         iterated over is made a list first. Nothing of it is copied to the workers.
     n_cores: how many workers; None or 'max': all CPUs that were granted.
     return_as: 'list': the lists of all chunks, one after the other, in the order of the input.
-        'dataframe': the frames of all chunks, concatenated.
+        'dataframe': the frames of all chunks, concatenated; where func returns a Series, a Series.
     progress: shows a bar (needs tqdm).
     on_error: 'finish' (the other chunks are still computed, then the first failure is raised;
         ``pyhec.partial(error)`` has what there is) or 'raise' (at once).
@@ -126,12 +147,11 @@ def parallelize(
     count = workers * _CHUNKS if n > workers * _CHUNKS else min(workers, n)
     chunks = _chunks(data, count) if count else []
     call = functools.partial(func, **kwargs) if kwargs else func
-    parts = run_once(
-        _hec.MAP, call, chunks, workers, bar=Bar(progress, count, n, "item"), on_error=on_error
-    )
+    bar = Bar(progress, count, n, "item")
     if return_as == "dataframe":
-        return _concat(parts, data, ignore_index=False)
-    return _flatten(parts)
+        call = functools.partial(_packed, call)
+        return _concat(run_once(_hec.MAP, call, chunks, workers, bar=bar, on_error=on_error), data)
+    return _flatten(run_once(_hec.MAP, call, chunks, workers, bar=bar, on_error=on_error))
 
 
 def _read(path: str, kwargs: dict[str, typing.Any]) -> pandas.DataFrame:
@@ -146,6 +166,35 @@ def _read(path: str, kwargs: dict[str, typing.Any]) -> pandas.DataFrame:
     if not isinstance(frame, pandas.DataFrame):
         raise TypeError("batch_read_csv reads whole files: leave out chunksize and iterator")
     return frame
+
+
+def _renumbers(kwargs: dict[str, typing.Any]) -> bool:
+    """Whether the rows get new numbers: not where a column of the file names them."""
+    index = kwargs.get("index_col")
+    return index is None or index is False
+
+
+def _read_all(paths: list[str], kwargs: dict[str, typing.Any]) -> typing.Any:
+    from . import _frames
+
+    frames = [_read(path, kwargs) for path in paths]
+    return _frames.pack(frames, ignore_index=_renumbers(kwargs))
+
+
+def _groups(paths: list[str], n: int) -> list[list[str]]:
+    """Cuts the paths into at most n runs that hold about as many bytes each."""
+    sizes = [os.path.getsize(path) if os.path.isfile(path) else 0 for path in paths]
+    share = max(sum(sizes) / n, 1.0)
+    groups: list[list[str]] = []
+    before, last = 0.0, -1
+    for path, size in zip(paths, sizes):
+        place = min(int((before + size / 2) / share), n - 1)
+        if place != last:
+            groups.append([])
+            last = place
+        groups[-1].append(path)
+        before += size
+    return groups
 
 
 def batch_read_csv(
@@ -167,16 +216,14 @@ def batch_read_csv(
     Raises pyhec.NoFilesError (a FileNotFoundError) when nothing matches, and pyhec.FileReadError
     (a ValueError) that names the file when one cannot be read.
     """
-    import pandas  # noqa: F401  before the fork, so that no worker has to
+    from . import _frames  # before the fork, so that no worker has to
 
     pattern = os.fspath(glob_path)
     workers = worker_count(n_cores)
     paths = sorted(glob.glob(pattern, recursive=True))
     if not paths:
         raise _errors.NoFilesError(f"no file matches '{pattern}'")
-    items = [(path, kwargs) for path in paths]
-    frames = run_once(
-        _hec.STAR, _read, items, workers, bar=Bar(progress, len(paths), unit="file"),
-        on_error="raise",
-    )  # fmt: skip
-    return _concat(frames, None, ignore_index=kwargs.get("index_col") is None)
+    items = [(group, kwargs) for group in _groups(paths, workers * _GROUPS)]
+    bar = Bar(progress, len(items), len(paths), "file")
+    parts = run_once(_hec.STAR, _read_all, items, workers, bar=bar, on_error="raise")
+    return _frames.join(parts, ignore_index=_renumbers(kwargs))

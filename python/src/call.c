@@ -93,7 +93,7 @@ static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_o
     PyObject *errors = hecmod_errors(c->st);
 
     for (Py_ssize_t k = 0; errors && k < PyList_GET_SIZE(list); k++) {
-        PyObject *mark;
+        PyObject *mark, *type, *why, *traceback;
 
         if (hecmod_pack(c->st, PyList_GET_ITEM(list, k), true, out, NULL) == 0) {
             hec_outbox_clear(out);
@@ -101,8 +101,13 @@ static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_o
         }
         if (!PyErr_ExceptionMatches(PyExc_Exception))
             return -1;
-        mark = PyObject_CallMethod(errors, "unsendable", "KO", (unsigned long long)first + k,
-                                   PyList_GET_ITEM(list, k));
+        PyErr_Fetch(&type, &why, &traceback);
+        PyErr_NormalizeException(&type, &why, &traceback);
+        mark = PyObject_CallMethod(errors, "unsendable", "KOO", (unsigned long long)first + k,
+                                   PyList_GET_ITEM(list, k), why ? why : Py_None);
+        Py_XDECREF(type);
+        Py_XDECREF(why);
+        Py_XDECREF(traceback);
         if (!mark || PyList_SetItem(list, k, mark) < 0)
             return -1;
     }
@@ -139,8 +144,14 @@ static int64_t pack(void *ctx, uint64_t first, uint32_t max, hec_outbox *out, he
     if (list && first + n > c->sent) /* before user code can run: from here on it is too late */
         c->sent = first + n;
     r = list ? hecmod_pack(c->st, list, true, out, &bytes) : -1;
-    if (r < 0 && list && PyErr_ExceptionMatches(PyExc_Exception) &&
-        !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+    if (r < 0 && list && n > 1 && PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_Clear();
+        r = PyList_SetSlice(list, 1, n, NULL); /* less at a time */
+        n = 1;
+        if (r == 0)
+            r = hecmod_pack(c->st, list, true, out, &bytes);
+    }
+    if (r < 0 && list && PyErr_ExceptionMatches(PyExc_Exception)) {
         PyErr_Clear();
         r = mark_unsendable(c, list, first, out);
         if (r == 0)
@@ -181,11 +192,18 @@ static int stream_out(hecmod_call *c, uint64_t first, PyObject *what)
 /* Task i has failed with this exception (stolen; NULL: one is set already). */
 static int put_failure(hecmod_call *c, uint64_t i, PyObject *exception)
 {
-    PyObject *key = exception ? PyLong_FromUnsignedLongLong(i) : NULL;
-    int r = key ? PyDict_SetItem(c->failures, key, exception) : -1;
+    PyObject *key, *type, *traceback;
+    int r = -1;
 
-    if (r == 0 && c->ready)
-        r = stream_out(c, i, exception);
+    if (!exception && PyErr_ExceptionMatches(PyExc_Exception)) { /* saying it failed: say that */
+        PyErr_Fetch(&type, &exception, &traceback);
+        PyErr_NormalizeException(&type, &exception, &traceback);
+        Py_XDECREF(type);
+        Py_XDECREF(traceback);
+    }
+    key = exception ? PyLong_FromUnsignedLongLong(i) : NULL;
+    if (key)
+        r = c->ready ? stream_out(c, i, exception) : PyDict_SetItem(c->failures, key, exception);
     if (r == 0)
         r = forget_items(c, i, 1);
     c->done++;

@@ -60,7 +60,8 @@ static bool mentions_main(PyObject *bytes)
                   sizeof word - 1) != NULL;
 }
 
-/* Plain pickle where it will do, else cloudpickle; the first error stands if both fail. */
+/* Plain pickle where it will do, else cloudpickle; if both fail its error stands, since plain
+ * pickle has nothing to say of a lambda but that it is one. */
 static PyObject *dump_somehow(hecmod_state *st, PyObject *obj, bool main_by_value,
                               PyObject *buffers)
 {
@@ -79,17 +80,14 @@ static PyObject *dump_somehow(hecmod_state *st, PyObject *obj, bool main_by_valu
     cloud = cloud_dumps(st);
     cloud = cloud ? dump(st, cloud, obj, buffers) : NULL;
     Py_XDECREF(bytes);
-    if (!cloud && type) {
-        PyErr_Restore(type, value, traceback);
-        return NULL;
-    }
     Py_XDECREF(type);
     Py_XDECREF(value);
     Py_XDECREF(traceback);
     return cloud;
 }
 
-/* Copies the buffers into blocks; without the interpreter's lock, they may be large. */
+/* Copies the buffers into blocks; without the interpreter's lock, they may be large. Making the
+ * block is done with it, since that looks into the environment. */
 static int add_blocks(PyObject *buffers, hec_outbox *out, uint64_t *bytes)
 {
     hec_error err = {0};
@@ -97,18 +95,16 @@ static int add_blocks(PyObject *buffers, hec_outbox *out, uint64_t *bytes)
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(buffers); i++) {
         const Py_buffer *view = PyPickleBuffer_GetBuffer(PyList_GET_ITEM(buffers, i));
         void *to;
-        int r;
 
         if (!view)
             return -1;
-        Py_BEGIN_ALLOW_THREADS r = hec_outbox_block(out, (size_t)view->len, &to, &err);
-        if (r == 0)
-            memcpy(to, view->buf, (size_t)view->len);
-        Py_END_ALLOW_THREADS if (r < 0)
-        {
+        if (hec_outbox_block(out, (size_t)view->len, &to, &err) < 0) {
             hecmod_raise(&err);
             return -1;
         }
+        Py_BEGIN_ALLOW_THREADS;
+        memcpy(to, view->buf, (size_t)view->len);
+        Py_END_ALLOW_THREADS;
         *bytes += (uint64_t)view->len;
     }
     return 0;

@@ -4,35 +4,35 @@
  */
 #include "state.h"
 
-static PyObject *class_of(const hec_error *err)
+static PyObject *kind_of(const hec_error *err)
 {
     const char *name = hec_error_python(err->code);
     PyObject *builtins = PyEval_GetBuiltins(); /* borrowed */
-    PyObject *class = builtins ? PyMapping_GetItemString(builtins, name) : NULL;
+    PyObject *kind = builtins ? PyMapping_GetItemString(builtins, name) : NULL;
 
-    if (!class) {
+    if (!kind) {
         PyErr_Clear();
-        class = PyExc_RuntimeError;
-        Py_INCREF(class);
+        kind = PyExc_RuntimeError;
+        Py_INCREF(kind);
     }
-    return class;
+    return kind;
 }
 
 PyObject *hecmod_raise(const hec_error *err)
 {
-    PyObject *class = class_of(err);
+    PyObject *kind = kind_of(err);
 
     /* An OSError carries errno where there is one. */
-    if (err->sys && PyObject_IsSubclass(class, PyExc_OSError) == 1) {
+    if (err->sys && PyObject_IsSubclass(kind, PyExc_OSError) == 1) {
         PyObject *args = Py_BuildValue("(is)", (int)err->sys, err->text);
 
         if (args)
-            PyErr_SetObject(class, args);
+            PyErr_SetObject(kind, args);
         Py_XDECREF(args);
     } else {
-        PyErr_SetString(class, err->text);
+        PyErr_SetString(kind, err->text);
     }
-    Py_DECREF(class);
+    Py_DECREF(kind);
     return NULL;
 }
 

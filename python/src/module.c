@@ -95,6 +95,12 @@ static PyMethodDef module_methods[] = {
     {"cpus", hecmod_cpus, METH_NOARGS, "cpus() -> int\n\nHow many CPUs may be used here."},
     {"host_json", hecmod_host_json, METH_O,
      "host_json(root) -> str\n\nWhat may be used, as JSON; root is None or a recorded machine."},
+    {"encode_column", hecmod_encode_column, METH_VARARGS,
+     "encode_column(array, seen, table) -> codes or None\n\nAn array of objects as uint32 numbers "
+     "into the table, which grows and begins as [nan]; seen is the dict that goes with it, at "
+     "first {}. None where values are not text or do not repeat."},
+    {"decode_column", hecmod_decode_column, METH_VARARGS,
+     "decode_column(codes, table, array, at)\n\nThe other way: fills array[at:]."},
     {"in_worker", in_worker, METH_NOARGS,
      "in_worker() -> bool\n\nWhether this process is a worker of a pool."},
     {NULL, NULL, 0, NULL},
@@ -116,6 +122,8 @@ struct PyModuleDef hecmod_def = {
     .m_clear = module_clear,
     .m_free = module_free,
 };
+
+PyMODINIT_FUNC PyInit__hec(void);
 
 PyMODINIT_FUNC PyInit__hec(void)
 {

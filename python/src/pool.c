@@ -21,7 +21,7 @@ typedef struct hecmod_pool {
     PyThread_type_lock lock;
     unsigned long owner; /* the thread that holds the lock, 0: none */
     pid_t pid;           /* of the process that made it; a forked copy is of no use */
-    bool stepping, closing;
+    bool stepping, closing, dropped;
     pthread_mutex_t mutex; /* for `news` */
     pthread_cond_t news;   /* a step has ended */
     uint64_t steps;        /* how many have, under the mutex */
@@ -52,7 +52,8 @@ static int enter(hecmod_pool *p)
         return -1;
     }
     if (p->owner == PyThread_get_thread_ident()) {
-        PyErr_SetString(PyExc_RuntimeError, "a pool was used from inside its own pickling");
+        PyErr_SetString(PyExc_RuntimeError, "a pool was used from inside itself: by code that runs "
+                                            "while one of its inputs or results is being pickled");
         return -1;
     }
     take_lock(p);
@@ -105,42 +106,90 @@ static void wait_for_stepper(hecmod_pool *p)
     Py_END_ALLOW_THREADS
 }
 
-/* The exception that a callback of some call left; NULL with it set. */
-static int raise_left_error(hecmod_pool *p, const hec_error *err)
+static void close_call(hecmod_pool *p, hecmod_call *c)
 {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(p->calls); i++) {
-        hecmod_call *c = (hecmod_call *)PyList_GET_ITEM(p->calls, i);
+    Py_ssize_t i = PySequence_Index(p->calls, (PyObject *)c);
 
-        if (c->error) {
-            PyErr_SetObject(PyExceptionInstance_Class(c->error), c->error);
-            Py_CLEAR(c->error);
-            return -1;
+    hec_call_close(c->call);
+    c->call = NULL;
+    if (i < 0 || PyList_SetSlice(p->calls, i, i + 1, NULL) < 0)
+        PyErr_WriteUnraisable(NULL);
+}
+
+/* Ends a use of the engine. Calls that were dropped meanwhile are closed now. */
+static void leave(hecmod_pool *p)
+{
+    while (p->dropped) {
+        p->dropped = false;
+        for (Py_ssize_t i = PyList_GET_SIZE(p->calls); i-- > 0;) {
+            hecmod_call *c = (hecmod_call *)PyList_GET_ITEM(p->calls, i);
+
+            if (c->dropped && c->call) {
+                close_call(p, c);
+                i = PyList_GET_SIZE(p->calls);
+            }
         }
     }
-    hecmod_raise(err);
+    drop_lock(p);
+}
+
+static int raise_error_of(hecmod_call *c)
+{
+    PyErr_SetObject(PyExceptionInstance_Class(c->error), c->error);
+    Py_CLEAR(c->error);
     return -1;
 }
 
+/* A callback failed. What a callback of `mine` left is raised (-1), and so is an interrupt, which
+ * is this thread's. Another call that failed is ended, and its own thread will find out why (0):
+ * its error is no news here, and kept open it would be in the way of the others. */
+static int settle_errors(hecmod_pool *p, const hecmod_call *mine, const hec_error *err)
+{
+    bool others = false;
+
+    for (Py_ssize_t i = PyList_GET_SIZE(p->calls); i-- > 0;) {
+        hecmod_call *c = (hecmod_call *)PyList_GET_ITEM(p->calls, i);
+
+        if (!c->error)
+            continue;
+        if (c == mine || !PyErr_GivenExceptionMatches(c->error, PyExc_Exception))
+            return raise_error_of(c);
+        close_call(p, c);
+        others = true;
+    }
+    if (!others)
+        hecmod_raise(err);
+    return others ? 0 : -1;
+}
+
 /* One step, or a wait for the thread that steps. -1 with an exception set. */
-static int step(hecmod_pool *p, int timeout_ms)
+static int step(hecmod_pool *p, const hecmod_call *mine, int timeout_ms)
 {
     hec_error err = {0};
+    bool entered = false;
     int r;
 
-    if (p->stepping) {
+    if (!p->stepping) {
+        if (enter(p) < 0)
+            return -1;
+        entered = !p->stepping; /* another may have begun while this one waited for the lock */
+        if (!entered)
+            leave(p);
+    }
+    if (!entered) {
         wait_for_stepper(p);
         return PyErr_CheckSignals();
     }
-    if (enter(p) < 0)
-        return -1;
     p->stepping = true;
     r = hec_pool_step(p->pool, timeout_ms, &err);
     p->stepping = false;
-    drop_lock(p);
-    tell_news(p);
     if (r < 0 && r != HEC_EINTR)
-        return raise_left_error(p, &err);
-    return PyErr_CheckSignals();
+        r = settle_errors(p, mine, &err);
+    else
+        r = 0;
+    leave(p);
+    tell_news(p);
+    return r < 0 ? -1 : PyErr_CheckSignals();
 }
 
 static PyObject *pool_step(PyObject *self, PyObject *args)
@@ -148,9 +197,15 @@ static PyObject *pool_step(PyObject *self, PyObject *args)
     int timeout_ms = -1;
 
     if (!PyArg_ParseTuple(args, "|i:step", &timeout_ms) ||
-        step((hecmod_pool *)self, timeout_ms) < 0)
+        step((hecmod_pool *)self, NULL, timeout_ms) < 0)
         return NULL;
     Py_RETURN_NONE;
+}
+
+/* Whether there is something of a call to look at: others may have stepped since its owner did. */
+static bool has_news(const hecmod_call *c, uint64_t began)
+{
+    return c->done > began || (c->ready ? PyList_GET_SIZE(c->ready) : PyDict_Size(c->failures)) > 0;
 }
 
 static PyObject *pool_drive(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -167,14 +222,18 @@ static PyObject *pool_drive(PyObject *self, PyObject *args, PyObject *kwargs)
         return NULL;
     c = (hecmod_call *)call;
     began = c->done;
-    while (c->done < c->total && !(once && c->done > began)) {
+    while (c->done < c->total && !(once && has_news(c, began))) {
         uint64_t before = c->done;
 
+        if (!c->call && c->error) {
+            raise_error_of(c);
+            return NULL;
+        }
         if (!c->call) {
             PyErr_SetString(PyExc_RuntimeError, "the call is not open");
             return NULL;
         }
-        if (step(p, -1) < 0)
+        if (step(p, c, -1) < 0)
             return NULL;
         if (progress != Py_None && c->done != before) {
             r = PyObject_CallFunction(progress, "K", (unsigned long long)c->done);
@@ -197,12 +256,12 @@ static hecmod_call *as_call(hecmod_pool *p, PyObject *o)
     return (hecmod_call *)o;
 }
 
-static int kick(hecmod_pool *p)
+static int kick(hecmod_pool *p, const hecmod_call *mine)
 {
     hec_error err = {0};
     int r = hec_pool_kick(p->pool, &err);
 
-    return r < 0 ? raise_left_error(p, &err) : 0;
+    return r < 0 ? settle_errors(p, mine, &err) : 0;
 }
 
 static PyObject *pool_open(PyObject *self, PyObject *o)
@@ -224,10 +283,17 @@ static PyObject *pool_open(PyObject *self, PyObject *o)
             PyList_SetSlice(p->calls, PyList_GET_SIZE(p->calls) - 1, PyList_GET_SIZE(p->calls),
                             NULL);
         } else {
-            r = kick(p);
+            r = kick(p, c);
+            if (r < 0) { /* nobody will end a call that did not open */
+                PyObject *type, *value, *traceback;
+
+                PyErr_Fetch(&type, &value, &traceback);
+                close_call(p, c);
+                PyErr_Restore(type, value, traceback);
+            }
         }
     }
-    drop_lock(p);
+    leave(p);
     if (r < 0)
         return NULL;
     Py_RETURN_NONE;
@@ -246,9 +312,9 @@ static PyObject *pool_extend(PyObject *self, PyObject *args)
     if (c->call && c->ready && total > c->total) {
         c->total = total;
         hec_call_extend(c->call, total);
-        r = kick(p);
+        r = kick(p, c);
     }
-    drop_lock(p);
+    leave(p);
     if (r < 0)
         return NULL;
     Py_RETURN_NONE;
@@ -258,19 +324,23 @@ static PyObject *pool_end(PyObject *self, PyObject *o)
 {
     hecmod_pool *p = (hecmod_pool *)self;
     hecmod_call *c = as_call(p, o);
-    Py_ssize_t i;
 
-    if (!c || enter(p) < 0)
+    if (!c)
         return NULL;
-    i = PySequence_Index(p->calls, o);
-    if (i >= 0 && c->call) {
-        hec_call_close(c->call);
-        c->call = NULL;
-        i = PyList_SetSlice(p->calls, i, i + 1, NULL);
+    /* Nothing left to end: a stream may well outlive its pool, and is copied by forks. */
+    if (!c->call || p->pid != getpid() || p->closing)
+        Py_RETURN_NONE;
+    if (p->owner == PyThread_get_thread_ident()) {
+        /* A generator that was dropped is ended by whoever collects it, in the middle of anything.
+         */
+        c->dropped = p->dropped = true;
+        Py_RETURN_NONE;
     }
-    drop_lock(p);
-    if (i < 0)
+    if (enter(p) < 0)
         return NULL;
+    if (c->call)
+        close_call(p, c);
+    leave(p);
     Py_RETURN_NONE;
 }
 
@@ -293,8 +363,10 @@ static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     p->lock = PyThread_allocate_lock();
     p->calls = PyList_New(0);
     if (!p->lock || !p->calls) {
+        bool no_lock = !p->lock;
+
         Py_DECREF(p);
-        return p->lock ? NULL : PyErr_NoMemory();
+        return no_lock ? PyErr_NoMemory() : NULL;
     }
     return (PyObject *)p;
 }
@@ -317,6 +389,11 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
             PyErr_SetString(PyExc_RuntimeError, "a Pool is made once");
         return -1;
     }
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        /* Python does not survive a fork anywhere else. */
+        PyErr_SetString(PyExc_RuntimeError, "workers can be forked from the main interpreter only");
+        return -1;
+    }
     o.workers = workers < 0 ? 0 : (uint32_t)workers;
     if (call != Py_None) {
         c = as_call(p, call);
@@ -333,7 +410,14 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
     else if (c)
         c->call = hec_pool_inherited(p->pool);
     drop_lock(p);
-    return p->pool ? 0 : -1;
+    if (!p->pool)
+        return -1;
+    if (hec_pool_workers(p->pool) < o.workers)
+        return PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                                "only %u of %d workers could be started: ask for fewer, or raise "
+                                "the limit on processes (ulimit -u) or on open files (ulimit -n)",
+                                hec_pool_workers(p->pool), workers);
+    return 0;
 }
 
 /* Ends the engine. The lock is not held; no thread is in a step. */

@@ -9,6 +9,7 @@
  *   call.c     Call: the parent's half of a call (packs tasks, takes results)
  *   worker.c   the worker's half (runs tasks, replies)
  *   pool.c     Pool: the engine, and the lock around it
+ *   column.c   columns of text as numbers
  *   host.c     what may be used here
  */
 #ifndef PYHEC_STATE_H
@@ -19,6 +20,7 @@
 
 #include <hec/hec.h>
 
+#include <signal.h>
 #include <stdbool.h>
 
 #if PY_VERSION_HEX < 0x030A0000
@@ -85,6 +87,7 @@ typedef struct hecmod_call {
     uint64_t sent;   /* tasks below this have been packed */
     uint64_t bytes;  /* mean size of a packed task */
     hec_call *call;  /* while it is open in a pool */
+    bool dropped;    /* it is to be closed when the engine is free */
     PyObject *error; /* an exception that a callback left, to be raised by the pool */
 } hecmod_call;
 
@@ -102,7 +105,9 @@ typedef struct hecmod_worker {
     PyObject *opened;       /* dict: call -> (kind, func or the exception that it became) */
     PyThreadState *saved;   /* while waiting */
     bool unfreeze;          /* the parent froze the collector for the fork */
-    void *pool;             /* the parent's hecmod_pool, for its lock */
+    void *pool;             /* the parent's hecmod_pool, for its lock; NULL in the worker */
+    bool held[6];           /* signals that are held back during a fork, and what they do else */
+    struct sigaction before[6];
 } hecmod_worker;
 
 hec_runner hecmod_runner(hecmod_worker *ctx);
@@ -111,6 +116,10 @@ hec_runner hecmod_runner(hecmod_worker *ctx);
 extern PyType_Spec hecmod_pool_spec;
 void hecmod_pool_wait_begin(void *pool);
 void hecmod_pool_wait_end(void *pool);
+
+/* column.c */
+PyObject *hecmod_encode_column(PyObject *module, PyObject *args);
+PyObject *hecmod_decode_column(PyObject *module, PyObject *args);
 
 /* host.c */
 PyObject *hecmod_cpus(PyObject *module, PyObject *unused);

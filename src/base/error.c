@@ -76,8 +76,8 @@ int hec__fail(hec_error *err, int code, int sys, const char *fmt, ...)
 
 int hec__fail_in(hec_error *err, int code, const char *fmt, ...)
 {
-    char context[sizeof err->text];
-    char text[sizeof err->text];
+    char context[sizeof(hec_error) - 8];
+    char text[sizeof(hec_error) - 8];
     va_list ap;
 
     if (!err)

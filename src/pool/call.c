@@ -134,7 +134,7 @@ int hec__pool_find_lost(hec_pool *p, hec_error *err)
         if (open && !found++)
             first = i;
         if (!open && found) {
-            int r = hec__call_again(c, first, i - first, err);
+            int r = hec__call_again(c, (hec__range){.first = first, .count = i - first}, err);
 
             return r < 0 ? r : 1; /* one run at a time; the next step looks for the next */
         }

@@ -30,9 +30,9 @@ void hec__member_wake(hec_pool *p, uint32_t k)
     }
 }
 
-int hec__call_again(hec_call *call, uint64_t first, uint64_t count, hec_error *err)
+int hec__call_again(hec_call *call, hec__range range, hec_error *err)
 {
-    if (count == 0)
+    if (range.count == 0)
         return 0;
     if (call->nagain == call->again_cap) {
         uint32_t cap = call->again_cap ? 2 * call->again_cap : 16;
@@ -43,7 +43,7 @@ int hec__call_again(hec_call *call, uint64_t first, uint64_t count, hec_error *e
         call->again = again;
         call->again_cap = cap;
     }
-    call->again[call->nagain++] = (hec__range){first, count};
+    call->again[call->nagain++] = range;
     return 0;
 }
 
@@ -167,7 +167,7 @@ static int open_at(hec_pool *p, uint32_t k, hec_call *call, hec_error *err)
 /* The next run of task numbers of a call, at most n. */
 static hec__range take(hec_call *call, uint32_t n)
 {
-    hec__range got, *r;
+    hec__range got = {0}, *r;
 
     if (call->nagain == 0) {
         got.first = call->next;
@@ -176,8 +176,11 @@ static hec__range take(hec_call *call, uint32_t n)
         return got;
     }
     r = &call->again[call->nagain - 1];
-    got.first = r->first;
-    got.count = r->count < n ? r->count : n;
+    got = *r;
+    if (r->singly)
+        n = 1;
+    if (got.count > n)
+        got.count = n;
     r->first += got.count;
     r->count -= got.count;
     if (r->count == 0)
@@ -199,7 +202,9 @@ static void untake(hec_call *call, hec__range got, uint64_t sent)
         return;
     }
     assert(call->nagain < call->again_cap);
-    call->again[call->nagain++] = (hec__range){got.first + sent, got.count - sent};
+    got.first += sent;
+    got.count -= sent;
+    call->again[call->nagain++] = got;
 }
 
 static int send_batch(hec_pool *p, uint32_t k, hec_call *call, hec_error *err)
@@ -276,12 +281,12 @@ static uint32_t take_back(hec_call *call, hec__claim *claim, uint64_t look, uint
     uint32_t from, n;
 
     /* Room for the range first: what was taken back must not be lost for want of memory. */
-    if (hec__call_again(call, 0, 1, NULL) < 0)
+    if (hec__call_again(call, (hec__range){.count = 1}, NULL) < 0)
         return 0;
     call->nagain--;
     n = hec__claim_take_back(claim, look, &from);
     if (n)
-        hec__call_again(call, first + from, n, NULL);
+        hec__call_again(call, (hec__range){.first = first + from, .count = n}, NULL);
     return n;
 }
 

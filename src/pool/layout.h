@@ -20,13 +20,14 @@
 #define HEC__RING_BYTES   (256u * 1024u)
 #define HEC__INLINE_MAX   (HEC__RING_BYTES / 8) /* larger payloads travel in a block */
 #define HEC__STORE_BLOCKS 65536u
-#define HEC__STORE_BYTES  (UINT64_C(1) << 42) /* of sparse file per process: 4 TiB */
+#define HEC__STORE_BYTES  (UINT64_C(1) << 42) /* of sparse file per process at most: 4 TiB */
 #define HEC__PARENT       UINT32_MAX          /* as the holder of a block */
 #define HEC__WORKERS_MAX  4096u
 
 typedef struct hec__head {
     uint32_t magic, nworkers;
-    uint64_t size; /* of the control file */
+    uint64_t size;        /* of the control file */
+    uint64_t store_bytes; /* of the data file, for the blocks of one process */
     /* The inherited call: workers take ranges of task numbers from here by themselves. */
     alignas(64) _Atomic uint64_t next;
     uint64_t total;

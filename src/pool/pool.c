@@ -25,6 +25,8 @@
 #define SLEEP_MS 1000
 /* How long idle workers may take to leave before they are killed. */
 #define LEAVE_MS 2000
+/* When no process could be had, it makes no sense to ask again at once. */
+#define FORK_AGAIN_NS UINT64_C(200000000)
 /* Results taken from one worker before the next one's turn. */
 #define TURN 64u
 
@@ -99,10 +101,13 @@ int hec_pool_create(const hec_pool_options *o, hec_pool **ret_pool, hec_error *e
 static bool wait_end(hec__member *m, uint64_t until_ns)
 {
     struct pollfd pfd = {.fd = m->child.fd, .events = POLLIN};
-    uint64_t now = hec__now_ns();
-    int status;
+    uint64_t now;
+    int status, r;
 
-    poll(&pfd, 1, now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0);
+    do {
+        now = hec__now_ns();
+        r = poll(&pfd, 1, now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0);
+    } while (r < 0 && now < until_ns); /* a signal */
     return hec__child_reap(&m->child, false, &status);
 }
 
@@ -130,6 +135,7 @@ static void end_workers(hec_pool *p, hec_pool_end how)
             kill(m->child.pid, SIGKILL);
             hec__child_reap(&m->child, true, &status);
         }
+        hec__child_forget(&m->child);
     }
 }
 
@@ -189,7 +195,7 @@ static int deliver_all(hec_pool *p, hec_error *err)
     int total = 0;
 
     for (uint32_t k = 0; k < p->nworkers; k++) {
-        int n = p->members[k].results_data ? hec__pool_deliver(p, k, TURN, err) : 0;
+        int n = p->members[k].results.ends ? hec__pool_deliver(p, k, TURN, err) : 0;
 
         if (n < 0)
             return n;
@@ -205,11 +211,15 @@ static int replace_dead(hec_pool *p, hec_error *err)
                 (p->inherited && atomic_load_explicit(&p->segment->head->next,
                                                       memory_order_relaxed) < p->inherited->total);
 
+    if (p->alive && hec__now_ns() < p->no_fork_before)
+        return 0;
     for (uint32_t k = 0; work && p->alive < p->nworkers && k < p->nworkers; k++) {
         int r = p->members[k].child.pid ? 0 : hec__pool_spawn(p, k, p->alive ? NULL : err);
 
-        if (r < 0)
+        if (r < 0) {
+            p->no_fork_before = hec__now_ns() + FORK_AGAIN_NS;
             return p->alive ? 0 : r;
+        }
     }
     return 0;
 }
@@ -228,12 +238,30 @@ static int bury_all(hec_pool *p, const uint32_t *tags, int n, hec_error *err)
     return total;
 }
 
+/* Deaths that a pipe does not tell, because a grandchild holds its other end. */
+static int bury_unheard(hec_pool *p, hec_error *err)
+{
+    int total = 0;
+
+    for (uint32_t k = 0; k < p->nworkers; k++) {
+        hec__child *child = &p->members[k].child;
+        int r = !child->pid || child->is_pidfd || !hec__child_ended(child)
+                    ? 0
+                    : hec__pool_bury(p, k, err);
+
+        if (r < 0)
+            return r;
+        total += r;
+    }
+    return total;
+}
+
 static bool any_answer(void *ctx)
 {
     const hec_pool *p = ctx;
 
     for (uint32_t k = 0; k < p->nworkers; k++)
-        if (p->members[k].results_data && hec__ring_ready(&p->members[k].results))
+        if (p->members[k].results.ends && hec__ring_ready(&p->members[k].results))
             return true;
     return false;
 }
@@ -270,7 +298,9 @@ static int wait_for_news(hec_pool *p, int timeout_ms, hec_error *err)
         n = sleep_at_bell(p, timeout_ms, tags, 16, err);
     if (p->runner.wait_end)
         p->runner.wait_end(p->runner.ctx);
-    return n < 0 ? n : bury_all(p, tags, n, err);
+    if (n < 0)
+        return n;
+    return n ? bury_all(p, tags, n, err) : bury_unheard(p, err);
 }
 
 /* Deaths, without waiting, for a parent that has other things to do all the time. */
@@ -284,7 +314,9 @@ static int look_for_deaths(hec_pool *p, hec_error *err)
         return 0;
     p->looked_ns = now;
     n = hec__watch_wait(&p->watch, tags, 16, 0, err);
-    return n < 0 ? n : bury_all(p, tags, n, err);
+    if (n < 0)
+        return n;
+    return n ? bury_all(p, tags, n, err) : bury_unheard(p, err);
 }
 
 int hec_pool_kick(hec_pool *p, hec_error *err)
@@ -303,10 +335,11 @@ int hec_pool_step(hec_pool *p, int timeout_ms, hec_error *err)
     if (r < 0)
         return r;
     n = deliver_all(p, err);
-    if (n == 0)
-        n = look_for_deaths(p, err);
-    if (n != 0)
+    if (n < 0)
         return n;
+    r = look_for_deaths(p, err);
+    if (r < 0 || n + r > 0)
+        return r < 0 ? r : n + r;
     r = hec__pool_find_lost(p, err);
     if (r < 0)
         return r;

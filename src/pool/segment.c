@@ -14,9 +14,20 @@
 #define VIEWS_MAX   16384u
 #define COPIED_VIEW UINT64_MAX
 
+_Atomic uint32_t hec__segment_views;
+
 static uint64_t round64(uint64_t n)
 {
     return (n + 63) & ~UINT64_C(63);
+}
+
+/* How much of the sparse data file each process gets. A limit on the size of files holds for memory
+ * files as well, and going over it is a signal and not an error. */
+static uint64_t store_bytes(uint32_t nworkers)
+{
+    uint64_t most = hec__file_size_limit() / (nworkers + 1);
+
+    return (most < HEC__STORE_BYTES ? most : HEC__STORE_BYTES) & ~(uint64_t)(hec__page_size() - 1);
 }
 
 int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
@@ -31,7 +42,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
 
     if (!s)
         return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool");
-    hec__fork_count(); /* counts from here on */
+    hec__fork_mark(); /* the history begins here */
     s->refs = 1;
     s->pid = getpid();
     s->control_fd = s->data_fd = -1;
@@ -40,20 +51,21 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     s->rings_at = rings_at;
     r = hec__shm_create("hec-control", file_size, &s->control_fd, err);
     if (r == 0)
-        r = hec__shm_create("hec-data", (nworkers + 1) * HEC__STORE_BYTES, &s->data_fd, err);
+        r = hec__shm_create("hec-data", (nworkers + 1) * store_bytes(nworkers), &s->data_fd, err);
     if (r == 0)
         r = hec__shm_map(s->control_fd, 0, s->size, HEC__SHM_SHARED, &p, err);
-    if (r < 0) {
+    if (r < 0 || !p) {
         hec__segment_unref(s);
         return r;
     }
     assert(p);
     s->head = p;
-    s->slots = (hec__slot *)((char *)p + slots_at);
-    s->tables = (hec__table *)((char *)p + tables_at);
+    s->slots = (hec__slot *)(void *)((char *)p + slots_at);
+    s->tables = (hec__table *)(void *)((char *)p + tables_at);
     s->head->magic = HEC__MAGIC;
     s->head->nworkers = nworkers;
     s->head->size = file_size;
+    s->head->store_bytes = store_bytes(nworkers);
     *ret = s;
     return 0;
 }
@@ -150,17 +162,17 @@ int hec__segment_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, 
     size_t mapped = hec__page_round(ref->size ? ref->size : 1);
     void *p;
 
-    if (atomic_load_explicit(&s->views, memory_order_relaxed) >= VIEWS_MAX)
+    if (atomic_load_explicit(&hec__segment_views, memory_order_relaxed) >= VIEWS_MAX)
         return copy_view(s, ref, ret_view, err);
     if (hec__shm_map(s->data_fd, block_of(s, ref)->offset, mapped, HEC__SHM_PRIVATE, &p, NULL) < 0)
         return copy_view(s, ref, ret_view, err);
-    atomic_fetch_add_explicit(&s->views, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&hec__segment_views, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
     *ret_view = (hec_view){.data = p,
                            .size = ref->size,
                            .owner = s,
                            .id = (uint64_t)ref->maker << 32 | ref->block,
-                           .forks = hec__fork_count()};
+                           .forks = hec__fork_mark()};
     return 0;
 }
 
@@ -195,10 +207,10 @@ void hec_view_release(hec_view *view)
         munmap(view->data, hec__page_round(view->size ? view->size : 1));
         /* A child that was forked with the view has a copy of it; the block is its parent's. */
         if (s->pid == getpid()) {
-            atomic_fetch_sub_explicit(&s->views, 1, memory_order_relaxed);
+            atomic_fetch_sub_explicit(&hec__segment_views, 1, memory_order_relaxed);
             /* A child forked since may be looking at these very pages through the mapping that it
              * inherited: then they must stay as they are until the memory as a whole goes. */
-            if (view->forks == hec__fork_count())
+            if (hec__fork_alone(view->forks))
                 hec__segment_give_back(s, &ref);
             hec__segment_unref(s);
         }

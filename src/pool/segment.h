@@ -15,7 +15,6 @@
 typedef struct hec__segment {
     _Atomic uint32_t refs;
     _Atomic uint32_t closed; /* the pool is gone: who gives a block back also frees its pages */
-    _Atomic uint32_t views;  /* mapped now */
     pid_t pid;               /* the process whose views these are; a forked copy is nobody's */
     int control_fd, data_fd;
     uint32_t nworkers;  /* as head has it, where no other process can write */
@@ -25,6 +24,10 @@ typedef struct hec__segment {
     hec__table *tables; /* [nworkers + 1]; 0 is the parent's */
     uint64_t rings_at;  /* offset of the first ring in the control file */
 } hec__segment;
+
+/* Views that are mapped now, of all pools: the limit on mappings is the process's, so the count can
+ * only be a global. */
+extern _Atomic uint32_t hec__segment_views;
 
 int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err);
 

@@ -80,6 +80,7 @@ int hec__pool_spawn(hec_pool *p, uint32_t k, hec_error *err)
         if (r < 0) { /* nobody would hear of its end */
             kill(m->child.pid, SIGKILL);
             hec__child_reap(&m->child, true, &(int){0});
+            hec__child_forget(&m->child);
         }
     }
     if (r < 0) {
@@ -92,20 +93,24 @@ int hec__pool_spawn(hec_pool *p, uint32_t k, hec_error *err)
     return 0;
 }
 
-/* What a dead worker leaves, as far as it concerns one run of tasks [first, first + count), of
- * which `done` were answered: all but the one to blame are sent again. */
-static int leave(hec_call *call, uint64_t first, uint32_t count, uint32_t done, uint64_t blamed,
-                 hec_error *err)
+/* What a dead worker leaves of one run of tasks, of which `done` were answered: all but the one to
+ * blame are sent again; where none is to blame one by one, since one of them may be. */
+static int leave(hec_call *call, hec__range run, uint64_t done, const hec_death *death,
+                 const hec_call *deadly, hec_error *err)
 {
-    uint64_t from = first + done, end = first + count;
+    hec__range before = {.first = run.first + done, .count = run.count - done, .singly = !deadly};
+    hec__range after = {0};
     int r;
 
-    if (!call || from >= end)
+    if (!call || done >= run.count)
         return 0;
-    if (blamed < from || blamed >= end)
-        return hec__call_again(call, from, end - from, err);
-    r = hec__call_again(call, from, blamed - from, err);
-    return r < 0 ? r : hec__call_again(call, blamed + 1, end - blamed - 1, err);
+    if (call == deadly && death->task >= before.first && death->task < run.first + run.count) {
+        before.count = death->task - before.first;
+        after.first = death->task + 1;
+        after.count = run.first + run.count - after.first;
+    }
+    r = hec__call_again(call, before, err);
+    return r < 0 ? r : hec__call_again(call, after, err);
 }
 
 /* Whether a task is among those that worker k has got and has not answered. */
@@ -136,7 +141,7 @@ static int blame(hec_pool *p, uint32_t k, int status, hec_death *ret_death, hec_
     hec_call *call =
         hec__pool_find_call(p, atomic_load_explicit(&slot->call, memory_order_relaxed));
 
-    if (task-- == 0 || !call || status == HEC__WORKER_NO_MEMORY << 8)
+    if (task-- == 0 || !call)
         return 0;
     /* Between a reply and the next task the slot still names the task before. */
     if (!is_unanswered(p, k, call, task))
@@ -154,7 +159,7 @@ static int blame(hec_pool *p, uint32_t k, int status, hec_death *ret_death, hec_
 }
 
 /* Queues what the dead worker had and nobody else has. */
-static int leave_all(hec_pool *p, uint32_t k, uint64_t blamed, const hec_call *blamed_call,
+static int leave_all(hec_pool *p, uint32_t k, const hec_death *death, const hec_call *deadly,
                      hec_error *err)
 {
     hec__member *m = &p->members[k];
@@ -163,16 +168,14 @@ static int leave_all(hec_pool *p, uint32_t k, uint64_t blamed, const hec_call *b
     for (; r == 0 && m->nsent; m->nsent--) {
         hec__sent *s = hec__sent_at(m, m->nsent - 1);
 
-        r = leave(s->call, s->first, s->count, s->done,
-                  s->call == blamed_call ? blamed : UINT64_MAX, err);
+        r = leave(s->call, (hec__range){.first = s->first, .count = s->count}, s->done, death,
+                  deadly, err);
     }
     if (r == 0 && p->inherited) {
         hec__range self = hec__pool_self_range(p, k, hec__claim_look(&p->segment->slots[k].self));
         uint64_t done = m->self_next > self.first ? m->self_next - self.first : 0;
 
-        r = leave(p->inherited, self.first, (uint32_t)self.count,
-                  done < self.count ? (uint32_t)done : (uint32_t)self.count,
-                  p->inherited == blamed_call ? blamed : UINT64_MAX, err);
+        r = leave(p->inherited, self, done, death, deadly, err);
     }
     return r;
 }
@@ -181,29 +184,36 @@ int hec__pool_bury(hec_pool *p, uint32_t k, hec_error *err)
 {
     hec__member *m = &p->members[k];
     hec__slot *slot = &p->segment->slots[k];
-    int32_t pid = m->child.pid, fd = m->child.fd;
+    int32_t pid = m->child.pid;
     hec_call *call = NULL;
     hec_death death = {.task = UINT64_MAX};
-    int status, n, r, delivered = 0;
+    int status, n, bad, r, delivered = 0;
 
     /* News of a worker whose place has been taken since: not to be waited for. */
-    if (!hec__child_ended(&m->child))
+    if (!hec__child_heard(&m->child) && !hec__child_ended(&m->child))
         return 0;
-    /* The descriptor first: reaping closes it, and closing alone would not stop the watch. */
-    hec__watch_remove(&p->watch, fd);
-    if (!hec__child_reap(&m->child, true, &status))
+    /* A pipe also ends when user code closes it: such a worker is killed and waited for. A pidfd
+     * does not lie; should it ever, a worker that lives must not be waited for. */
+    if (!hec__child_reap(&m->child, !m->child.is_pidfd, &status))
         return 0;
+    /* Out of the watch before it is closed: closing alone would not do. */
+    hec__watch_remove(&p->watch, m->child.fd);
+    hec__child_forget(&m->child);
     p->alive--;
     if (atomic_load_explicit(&slot->awake, memory_order_relaxed))
         hec__awake_add(p->segment->head, &slot->awake, -1);
-    while ((n = hec__pool_deliver(p, k, 64, err)) > 0)
-        delivered += n;
-    if (n == 0 && blame(p, k, status, &death, &call))
+    /* All of them, also after one that could not be taken: what stayed in the ring would be sent
+     * again as well. */
+    for (bad = 0; (n = hec__pool_deliver(p, k, 64, bad ? NULL : err)) != 0;) {
+        bad = n < 0 && !bad ? n : bad;
+        delivered += n > 0 ? n : 0;
+    }
+    if (blame(p, k, status, &death, &call))
         death.pid = pid;
-    r = leave_all(p, k, death.task, call, err);
+    r = leave_all(p, k, &death, call, err);
     hec__store_bury(&p->store, k);
-    if (n < 0 || r < 0)
-        return n < 0 ? n : r;
+    if (bad < 0 || r < 0)
+        return bad < 0 ? bad : r;
     if (call) {
         delivered++;
         m->stillborn = 0;
@@ -214,8 +224,13 @@ int hec__pool_bury(hec_pool *p, uint32_t k, hec_error *err)
     } else if (!m->answered && ++m->stillborn >= STILLBORN_MAX) {
         return hec__fail(err, HEC_ESYS, 0,
                          "workers end as soon as they start (the last one, process %d, with %s %d)",
-                         pid, WIFEXITED(status) ? "exit status" : "signal",
-                         WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+                         pid,
+                         status < 0          ? "a status that something else took:"
+                         : WIFEXITED(status) ? "exit status"
+                                             : "signal",
+                         status < 0          ? 0
+                         : WIFEXITED(status) ? WEXITSTATUS(status)
+                                             : WTERMSIG(status));
     }
     return delivered;
 }

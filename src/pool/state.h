@@ -20,6 +20,7 @@
 /* A run of task numbers. */
 typedef struct hec__range {
     uint64_t first, count;
+    bool singly; /* to be sent one by one: one of them may be deadly */
 } hec__range;
 
 struct hec_call {
@@ -72,6 +73,7 @@ struct hec_pool {
     hec_call *inherited; /* also in the list */
     uint64_t last_call;
     uint64_t looked_ns; /* when deaths were last looked for */
+    uint64_t no_fork_before;
     uint64_t warm_max;
     _Atomic uint32_t awake; /* the parent's own flag for head.awake */
 };
@@ -100,7 +102,7 @@ typedef enum hec__moved {
 /* Takes tasks back from the worker that has most, if another has none; they wait to be sent. */
 hec__moved hec__pool_rebalance(hec_pool *p);
 /* Puts tasks back to be sent once more. HEC_ENOMEM. */
-int hec__call_again(hec_call *call, uint64_t first, uint64_t count, hec_error *err);
+int hec__call_again(hec_call *call, hec__range range, hec_error *err);
 /* Notes that tasks of the inherited call were answered; returns how many of them were not before.
  */
 uint64_t hec__call_answered(hec_call *call, uint64_t first, uint64_t count);

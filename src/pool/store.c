@@ -131,8 +131,9 @@ static uint32_t make_new(hec__store *a, uint32_t size_class, hec_error *err)
 {
     uint32_t i = atomic_load_explicit(&a->table->used, memory_order_relaxed);
     hec__block *b = &a->table->blocks[i];
+    uint64_t store_bytes = a->segment->head->store_bytes;
 
-    if (i == HEC__STORE_BLOCKS || a->table->end + class_size(size_class) > HEC__STORE_BYTES) {
+    if (i == HEC__STORE_BLOCKS || a->table->end + class_size(size_class) > store_bytes) {
         hec__fail(err, HEC_ENOMEM, 0, "too many large arrays are alive at once (%u)", i);
         return 0;
     }
@@ -140,7 +141,7 @@ static uint32_t make_new(hec__store *a, uint32_t size_class, hec_error *err)
         return 0;
     b->size_class = size_class;
     b->committed = 0;
-    b->offset = a->number * HEC__STORE_BYTES + a->table->end;
+    b->offset = a->number * store_bytes + a->table->end;
     a->table->end += class_size(size_class);
     /* Release: whoever walks the table after our death sees whole entries. */
     atomic_store_explicit(&a->table->used, i + 1, memory_order_release);

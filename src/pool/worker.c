@@ -11,6 +11,7 @@
 #include "sys/child.h"
 #include "sys/clock.h"
 #include "sys/futex.h"
+#include "sys/threads.h"
 
 #include <unistd.h>
 
@@ -118,6 +119,11 @@ void hec_worker_at(hec_worker *w, uint64_t task)
 {
     /* Relaxed: read by the parent only after the kernel has told it that we are dead. */
     atomic_store_explicit(&w->slot->task, task + 1, memory_order_relaxed);
+}
+
+void hec_worker_between(hec_worker *w)
+{
+    atomic_store_explicit(&w->slot->task, 0, memory_order_relaxed);
 }
 
 int hec_worker_due(hec_worker *w)
@@ -251,8 +257,10 @@ static void loop(hec_worker *w)
             handle(w, rec);
             hec__ring_pop(&w->tasks, size);
         } else if (!run_own_range(w)) {
-            if (!hec__spin(w->head, w->with.cpus, has_work, w))
-                sleep_until(w, has_work, w);
+            if (hec__spin(w->head, w->with.cpus, has_work, w))
+                continue;
+            hec__store_collect(&w->store); /* what nobody needs any more goes back now */
+            sleep_until(w, has_work, w);
         }
     }
 }
@@ -281,6 +289,8 @@ void hec__worker_main(const hec__worker_start *start)
     w->outbox.holder = HEC__PARENT;
     w->outbox.wait_for_room = wait_for_room;
     w->outbox.wait_ctx = w;
+    hec__threads_limit(
+        start->cpus > (int32_t)w->head->nworkers ? start->cpus / (int32_t)w->head->nworkers : 1);
     if (runner->start)
         runner->start(runner->ctx, start->number);
     loop(w);

@@ -2,13 +2,13 @@
 #include "sys/child.h"
 
 #include "base/error.h"
+#include "sys/shm.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -44,7 +44,8 @@ static void bind_to_parent(pid_t parent, bool from_main_thread)
     parent_pid = parent;
     parent_is_thread = !from_main_thread;
     if (from_main_thread) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* Where that is forbidden there is no signal: then it has to look now and then. */
+        parent_is_thread = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0;
     } else {
         struct sigaction sa = {.sa_handler = on_parent_thread_end, .sa_flags = SA_RESTART};
 
@@ -56,13 +57,107 @@ static void bind_to_parent(pid_t parent, bool from_main_thread)
         _exit(128 + SIGKILL);
 }
 
+/* The history of this process's forks can only be a global. All forks are counted, by the atfork
+ * handler; of ours the serial number is kept while the child lives. A mark is the two counts, all
+ * forks and those that were not ours, in halves of a word. */
+static struct history {
+    pthread_mutex_t mutex;
+    uint32_t all, ours;
+    bool counting;
+    struct living {
+        pid_t pid;
+        uint32_t serial;
+    } * living;
+    uint32_t n, cap;
+} history = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void count_fork(void)
+{
+    pthread_mutex_lock(&history.mutex);
+    history.all++;
+}
+
+static void fork_done(void)
+{
+    pthread_mutex_unlock(&history.mutex);
+}
+
+static void start_over(void)
+{
+    history.n = 0; /* they are our parent's children */
+    pthread_mutex_unlock(&history.mutex);
+}
+
+static void start_counting(void)
+{
+    history.counting = pthread_atfork(count_fork, fork_done, start_over) == 0;
+}
+
+uint64_t hec__fork_mark(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    uint64_t mark;
+
+    pthread_once(&once, start_counting);
+    pthread_mutex_lock(&history.mutex);
+    mark = (uint64_t)(history.all - history.ours) << 32 | history.all;
+    pthread_mutex_unlock(&history.mutex);
+    return mark;
+}
+
+bool hec__fork_alone(uint64_t mark)
+{
+    uint32_t all = (uint32_t)mark, others = (uint32_t)(mark >> 32);
+    bool alone;
+
+    pthread_mutex_lock(&history.mutex);
+    alone = history.counting && history.all - history.ours == others;
+    for (uint32_t i = 0; alone && i < history.n; i++)
+        alone = history.living[i].serial <= all;
+    pthread_mutex_unlock(&history.mutex);
+    return alone;
+}
+
+/* One of ours was forked. Without memory to note it, it counts as somebody else's. */
+static void note_child(pid_t pid)
+{
+    struct history *h = &history;
+
+    pthread_mutex_lock(&h->mutex);
+    if (h->n == h->cap) {
+        uint32_t cap = h->cap ? 2 * h->cap : 16;
+        struct living *living = realloc(h->living, cap * sizeof *living);
+
+        if (living) {
+            h->living = living;
+            h->cap = cap;
+        }
+    }
+    if (h->n < h->cap) {
+        h->living[h->n++] = (struct living){pid, h->all};
+        h->ours++;
+    }
+    pthread_mutex_unlock(&h->mutex);
+}
+
+static void forget_child(pid_t pid)
+{
+    struct history *h = &history;
+
+    pthread_mutex_lock(&h->mutex);
+    for (uint32_t i = 0; i < h->n; i++)
+        if (h->living[i].pid == pid)
+            h->living[i--] = h->living[--h->n];
+    pthread_mutex_unlock(&h->mutex);
+}
+
 static int open_pidfd(pid_t pid)
 {
 #ifdef SYS_pidfd_open
     const char *off = getenv("HEC_NO_PIDFD");
 
     if (!off || strcmp(off, "1") != 0)
-        return (int)syscall(SYS_pidfd_open, pid, 0);
+        return hec__above_stdio((int)syscall(SYS_pidfd_open, pid, 0));
 #endif
     (void)pid;
     return -1;
@@ -74,9 +169,12 @@ int hec__child_fork(hec__child *child, hec_error *err)
     pid_t parent = getpid(), pid;
     int life[2];
 
+    hec__fork_mark(); /* the history begins, at the latest, here */
     /* The pipe is made in any case: only after the fork is it known whether a pidfd can be had. */
     if (pipe2(life, O_CLOEXEC) < 0)
         return hec__fail(err, HEC_ESYS, errno, "cannot start a worker (pipe)");
+    life[0] = hec__above_stdio(life[0]);
+    life[1] = hec__above_stdio(life[1]);
     pid = fork();
     if (pid < 0) {
         int sys = errno;
@@ -93,6 +191,7 @@ int hec__child_fork(hec__child *child, hec_error *err)
         return 1;
     }
     close(life[1]);
+    note_child(pid);
     child->pid = pid;
     child->fd = open_pidfd(pid);
     child->is_pidfd = child->fd >= 0;
@@ -118,11 +217,24 @@ int hec__child_reap(hec__child *child, bool wait, int *ret_status)
     if (r == 0)
         return 0;
     *ret_status = r < 0 ? -1 : status;
-    hec__child_forget(child);
+    forget_child(child->pid);
+    child->pid = 0;
     return 1;
 }
 
 bool hec__child_ended(const hec__child *child)
+{
+    siginfo_t info = {0};
+    int r;
+
+    if (!child->pid)
+        return false;
+    r = waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+
+    return r < 0 ? errno == ECHILD : info.si_pid == child->pid;
+}
+
+bool hec__child_heard(const hec__child *child)
 {
     struct pollfd p = {.fd = child->fd, .events = POLLIN};
 
@@ -135,30 +247,4 @@ void hec__child_forget(hec__child *child)
         close(child->fd);
     child->pid = 0;
     child->fd = -1;
-}
-
-/* A count of the process, so it can only be a global; it is written by the atfork handler alone. */
-static _Atomic uint64_t forks;
-static bool counting;
-
-static void count_fork(void)
-{
-    atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
-}
-
-static void start_counting(void)
-{
-    counting = pthread_atfork(count_fork, NULL, NULL) == 0;
-}
-
-uint64_t hec__fork_count(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, start_counting);
-    /* Where forks cannot be counted (out of memory at the start), no two answers are the same, as
-     * if there had been one in between: the safe side. */
-    if (!counting)
-        count_fork();
-    return atomic_load_explicit(&forks, memory_order_relaxed);
 }

@@ -5,7 +5,7 @@
  *
  * The descriptor is a pidfd where the kernel has them (5.3), else the read end of a pipe whose
  * write end only the child holds; HEC_NO_PIDFD=1 in the environment forces the pipe, for tests.
- * With the pipe, a grandchild that the child forked and that outlives it delays the news.
+ * A pipe is late where a grandchild that the child forked outlives it: hec__child_ended().
  */
 #ifndef HEC_SYS_CHILD_H
 #define HEC_SYS_CHILD_H
@@ -36,18 +36,27 @@ bool hec__child_must_look(void);
 
 /* Takes the exit status. 1 and *ret_status as of waitpid() when the child has ended, 0 when it has
  * not yet; with `wait` it is waited for. A host program that reaps all children itself, or ignores
- * SIGCHLD, loses us the status: then 1 and *ret_status == -1. Where the descriptor is a pipe, a
+ * SIGCHLD, loses us the status: then 1 and *ret_status == -1. The descriptor stays open until
+ * hec__child_forget(). Where the descriptor is a pipe, a
  * child that is waited for is killed first: it may have closed the pipe and live on. */
 int hec__child_reap(hec__child *child, bool wait, int *ret_status);
 
-/* Whether the descriptor says that the child has ended. False without a child. */
+/* Whether the child has ended and can be reaped; what a pipe may be late to tell. */
 bool hec__child_ended(const hec__child *child);
 
-/* Closes the descriptor of a child that was reaped, or that is another process's. */
+/* Whether its descriptor says so. */
+bool hec__child_heard(const hec__child *child);
+
+/* Closes the descriptor of a child that was reaped (take it out of any watch before: a copy in
+ * another child keeps it there), or that is another process's. */
 void hec__child_forget(hec__child *child);
 
-/* How often this process has forked since the first call of this function, by whatever code: what
- * was shared with a child before is still shared with it. */
-uint64_t hec__fork_count(void);
+/* A mark in the history of this process's forks, by whatever code: what it has in memory now is
+ * shared with every child that it forks from here on. */
+uint64_t hec__fork_mark(void);
+
+/* Whether no child that was forked since the mark can be alive: there was none, or all were
+ * children of hec__child_fork() and have been reaped. Of other code's children nothing is known. */
+bool hec__fork_alone(uint64_t mark);
 
 #endif

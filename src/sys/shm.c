@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 size_t hec__page_size(void)
@@ -21,12 +22,36 @@ size_t hec__page_round(size_t n)
     return (n + page - 1) & ~(page - 1);
 }
 
+int hec__above_stdio(int fd)
+{
+    int copy;
+
+    if (fd < 0 || fd > 2)
+        return fd;
+    copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    close(fd);
+    return copy;
+}
+
+uint64_t hec__file_size_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    return limit.rlim_cur;
+}
+
 int hec__shm_create(const char *what, uint64_t size, int *ret_fd, hec_error *err)
 {
-    HEC_AUTO_FD fd = memfd_create(what, MFD_CLOEXEC);
+    HEC_AUTO_FD fd = hec__above_stdio(memfd_create(what, MFD_CLOEXEC));
 
     if (fd < 0)
         return hec__fail(err, HEC_ESYS, errno, "cannot create shared memory (%s)", what);
+    if (size > hec__file_size_limit()) /* to try would be a SIGXFSZ */
+        return hec__fail(err, HEC_ENOMEM, 0,
+                         "shared memory (%s) is over the limit on the size of files (ulimit -f)",
+                         what);
     if (ftruncate(fd, (off_t)size) < 0)
         return hec__fail(err, HEC_ESYS, errno, "cannot size shared memory (%s, %llu bytes)", what,
                          (unsigned long long)size);

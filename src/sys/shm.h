@@ -15,8 +15,17 @@
 size_t hec__page_size(void);
 size_t hec__page_round(size_t n); /* up */
 
+/* Where standard input, output or error are closed, a new descriptor takes their place, and what
+ * somebody prints would go into it. Returns the descriptor, or a copy above those three of which
+ * the original is closed; negative (errno set) stays negative. */
+int hec__above_stdio(int fd);
+
+/* The largest file that this process may make, memory files included; UINT64_MAX: no limit. */
+uint64_t hec__file_size_limit(void);
+
 /* A sparse file of `size` bytes, closed on exec; pages exist once touched. `what` names it in
- * /proc and in errors. On success *ret_fd is the caller's. */
+ * /proc and in errors. On success *ret_fd is the caller's. HEC_ENOMEM: over the limit on the size
+ * of files. */
 int hec__shm_create(const char *what, uint64_t size, int *ret_fd, hec_error *err);
 
 enum hec__shm_view {

@@ -2,6 +2,7 @@
 #include "sys/watch.h"
 
 #include "base/error.h"
+#include "sys/shm.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -13,9 +14,9 @@ int hec__watch_init(hec__watch *w, hec_error *err)
     struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u32 = HEC__WATCH_BELL};
 
     w->bell = -1;
-    w->epoll = epoll_create1(EPOLL_CLOEXEC);
+    w->epoll = hec__above_stdio(epoll_create1(EPOLL_CLOEXEC));
     if (w->epoll >= 0)
-        w->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        w->bell = hec__above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     /* Edge-triggered: a ring is heard once and the counter never has to be read back. */
     if (w->bell < 0 || epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->bell, &ev) < 0) {
         int sys = errno;

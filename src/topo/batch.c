@@ -21,6 +21,11 @@ int hec__topology_read_batch(hec_topology *t, hec_error *err)
     return 0;
 }
 
+const char *hec__batch_plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 int hec__batch_job(hec_topology *t, hec_error *err, const char *fmt, ...)
 {
     char text[128];
@@ -59,13 +64,13 @@ int hec__batch_slots(hec_topology *t, hec__slice name, uint64_t slots, hec_error
     return 0;
 }
 
-int hec__batch_this_node(hec_topology *t, const char *name, long *ret, hec_error *err)
+int hec__batch_this_node(hec_topology *t, const char *name, bool sole, long *ret, hec_error *err)
 {
     *ret = -1;
     for (size_t i = 0; i < t->n_nodes && *ret < 0; i++)
         if (hec__topology_same_host(hec__slice_of(t->nodes[i].name), hec__slice_of(name)))
             *ret = (long)i;
-    if (*ret < 0 && t->n_nodes == 1)
+    if (*ret < 0 && sole && t->n_nodes == 1)
         *ret = 0;
     if (*ret >= 0 || t->n_nodes == 0)
         return 0;

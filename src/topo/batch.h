@@ -16,6 +16,9 @@ typedef struct hec__batch {
 
 extern const hec__batch hec__batch_slurm, hec__batch_lsf, hec__batch_pbs, hec__batch_sge;
 
+/* "" for 1 and "s" for any other number of things. */
+const char *hec__batch_plural(uint64_t n);
+
 /* Sets t->job; as printf. */
 int hec__batch_job(hec_topology *t, hec_error *err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -24,9 +27,9 @@ int hec__batch_job(hec_topology *t, hec_error *err, const char *fmt, ...)
  * 2^31 slots are cut off there. */
 int hec__batch_slots(hec_topology *t, hec__slice name, uint64_t slots, hec_error *err);
 
-/* Which of t->nodes this host is: by name, or the only one there is (a site may give hosts other
- * names than they know themselves by). -1 where it is none; a note says so, unless there are no
- * nodes at all. */
-int hec__batch_this_node(hec_topology *t, const char *name, long *ret, hec_error *err);
+/* Which of t->nodes this host is, by name; `sole`: also the only one there is, under whatever name
+ * (a site may give hosts other names than they know themselves by). -1 where it is none; a note
+ * says so, unless there are no nodes at all. */
+int hec__batch_this_node(hec_topology *t, const char *name, bool sole, long *ret, hec_error *err);
 
 #endif

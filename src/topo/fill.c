@@ -75,7 +75,8 @@ static void make_printable(char *s)
             *s = '?';
 }
 
-static char *print(hec_topology *t, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static char *print(hec_topology *t, const char *fmt,
+                                                         va_list ap)
 {
     va_list again;
     char *s;

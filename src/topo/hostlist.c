@@ -158,6 +158,19 @@ static bool parse_count(hec__slice item, uint64_t *count, uint64_t *times)
            hec__slice_uint((hec__slice){item.s + 1, item.n - 2}, INT32_MAX, times) && *times > 0;
 }
 
+uint64_t hec__counts_next(hec__counts *c)
+{
+    hec__slice item;
+
+    if (c->left == 0 &&
+        (!hec__slice_until(&c->rest, ',', &item) || !parse_count(item, &c->count, &c->left))) {
+        *c = (hec__counts){{NULL, 0}, 0, 0};
+        return 0;
+    }
+    c->left--;
+    return c->count;
+}
+
 bool hec__counts_at(const char *counts, size_t index, uint64_t *ret)
 {
     hec__slice rest = hec__slice_of(counts), item;

@@ -25,6 +25,15 @@ typedef struct hec__hosts {
  * more than HEC__HOST_NAME_MAX bytes. HEC_ENOMEM. On failure *ret is untouched. */
 int hec__hostlist_expand(const char *list, hec__arena *arena, hec__hosts *ret, hec_error *err);
 
+/* Counts taken one node after the other: {.rest = the list}. */
+typedef struct hec__counts {
+    hec__slice rest;
+    uint64_t count, left; /* the present number, and for how many more nodes */
+} hec__counts;
+
+/* The next node's number; 0 at the end, or where the list is malformed. */
+uint64_t hec__counts_next(hec__counts *c);
+
 /* The number at place `index` of "2(x3),1": here 2 for 0 to 2 and 1 for 3. False where the list is
  * malformed anywhere, or is shorter. Each number is from 1 to 2^31 - 1. */
 bool hec__counts_at(const char *counts, size_t index, uint64_t *ret);

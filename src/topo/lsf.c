@@ -48,18 +48,20 @@ static int read_grant(hec_topology *t, hec_error *err)
     if (r >= 0)
         r = read_hosts(t, err);
     if (r >= 0)
-        r = hec__batch_this_node(t, t->host, &node, err);
+        r = hec__batch_this_node(t, t->host, true, &node, err);
     if (r < 0)
         return r;
     if (node >= 0 && t->nodes[node].cpus > 0)
         return hec__topology_limit(t, &t->cpus, "batch", t->nodes[node].cpus, err,
-                                   "LSF job %s: %" PRIu32 " slots of %s", t->job,
-                                   t->nodes[node].cpus, t->nodes[node].name);
+                                   "LSF job %s: %" PRIu32 " slot%s of %s", t->job,
+                                   t->nodes[node].cpus, hec__batch_plural(t->nodes[node].cpus),
+                                   t->nodes[node].name);
     r = hec__topology_env_uint(t, "LSB_DJOB_NUMPROC", 1, INT32_MAX, &slots, err);
     if (r <= 0)
         return r;
     return hec__topology_limit(t, &t->cpus, "batch", slots, err,
-                               "LSF job %s: %" PRIu64 " slots (LSB_DJOB_NUMPROC)", t->job, slots);
+                               "LSF job %s: %" PRIu64 " slot%s (LSB_DJOB_NUMPROC)", t->job, slots,
+                               hec__batch_plural(slots));
 }
 
 const hec__batch hec__batch_lsf = {"LSB_JOBID", NULL, read_grant};

@@ -63,6 +63,6 @@ int hec__topology_read_rlimits(hec_topology *t, hec_error *err)
     if (r == 1 && kilobytes(buf.data, "VmSize:", &used))
         hec__topology_leaves(t, used < limit ? limit - used : 0);
     return hec__topology_limit(t, &t->memory, "rlimit", limit, err,
-                               "address space limit: %s (ulimit -v)",
+                               "address space of each process: %s (ulimit -v)",
                                hec__format_bytes(limit, text, sizeof text));
 }

@@ -33,9 +33,16 @@ static int read_nodefile(hec_topology *t, hec_error *err)
     return 0;
 }
 
+/* Lines are processes: they say nothing sure about the CPUs of the other nodes. */
+static void forget_lines(hec_topology *t, long node, uint64_t cpus)
+{
+    for (size_t i = 0; i < t->n_nodes; i++)
+        t->nodes[i].cpus = (long)i == node ? (uint32_t)cpus : 0;
+}
+
 /* The largest of what OpenPBS says about this host: NCPUS is the CPUs of one process, or of the
  * chunk; the lines are processes. Their product would count --ncpus=8:mpiprocs=4 four times. */
-static int add_openpbs(hec_topology *t, uint64_t lines, hec_error *err)
+static int add_openpbs(hec_topology *t, long node, uint64_t lines, hec_error *err)
 {
     const char *why = "lines of this host in PBS_NODEFILE";
     uint64_t v, cpus = lines;
@@ -54,13 +61,15 @@ static int add_openpbs(hec_topology *t, uint64_t lines, hec_error *err)
         cpus = v;
         why = "PBS_NCPUS";
     }
+    forget_lines(t, node, cpus);
     if (cpus == 0)
         return hec__topology_note(t, err,
                                   "PBS job %s: its number of CPUs is not in the "
                                   "environment",
                                   t->job);
-    return hec__topology_limit(t, &t->cpus, "batch", cpus, err, "PBS job %s: %" PRIu64 " CPUs (%s)",
-                               t->job, cpus, why);
+    return hec__topology_limit(t, &t->cpus, "batch", cpus, err,
+                               "PBS job %s: %" PRIu64 " CPU%s (%s)", t->job, cpus,
+                               hec__batch_plural(cpus), why);
 }
 
 static int add_torque(hec_topology *t, uint64_t lines, hec_error *err)
@@ -81,7 +90,8 @@ static int add_torque(hec_topology *t, uint64_t lines, hec_error *err)
                                   "environment",
                                   t->job);
     return hec__topology_limit(t, &t->cpus, "batch", cpus, err,
-                               "Torque job %s: %" PRIu64 " CPUs (%s)", t->job, cpus, why);
+                               "Torque job %s: %" PRIu64 " CPU%s (%s)", t->job, cpus,
+                               hec__batch_plural(cpus), why);
 }
 
 static int read_grant(hec_topology *t, hec_error *err)
@@ -97,12 +107,12 @@ static int read_grant(hec_topology *t, hec_error *err)
     if (r >= 0)
         r = read_nodefile(t, err);
     if (r >= 0)
-        r = hec__batch_this_node(t, t->host, &node, err);
+        r = hec__batch_this_node(t, t->host, true, &node, err);
     if (r < 0)
         return r;
     lines = node >= 0 ? t->nodes[node].cpus : 0;
     if (!torque)
-        return add_openpbs(t, lines, err);
+        return add_openpbs(t, node, lines, err);
     if (hec__topology_env(t, "PBS_WALLTIME")) {
         r = hec__topology_note(t, err,
                                "PBS_WALLTIME is the job's whole time; when it began is "

@@ -27,7 +27,7 @@ static void add_limits(hec__json *j, const char *key, const hec__limits *limits)
     hec__json_close(j);
 }
 
-/* Memory that is 0 because nothing is known becomes null. */
+/* The number, or null where it is not known. */
 static void add_known(hec__json *j, const char *key, uint64_t value, bool known)
 {
     hec__json_key(j, key);

@@ -58,18 +58,20 @@ static int read_grant(hec_topology *t, hec_error *err)
     if (r >= 0)
         r = read_hostfile(t, err);
     if (r >= 0)
-        r = hec__batch_this_node(t, t->host, &node, err);
+        r = hec__batch_this_node(t, t->host, true, &node, err);
     if (r < 0)
         return r;
     if (node >= 0 && t->nodes[node].cpus > 0)
         return hec__topology_limit(t, &t->cpus, "batch", t->nodes[node].cpus, err,
-                                   "Grid Engine job %s: %" PRIu32 " slots of %s (PE_HOSTFILE)",
-                                   t->job, t->nodes[node].cpus, t->nodes[node].name);
+                                   "Grid Engine job %s: %" PRIu32 " slot%s of %s (PE_HOSTFILE)",
+                                   t->job, t->nodes[node].cpus,
+                                   hec__batch_plural(t->nodes[node].cpus), t->nodes[node].name);
     r = hec__topology_env_uint(t, "NSLOTS", 1, INT32_MAX, &slots, err);
     if (r <= 0)
         return r;
     return hec__topology_limit(t, &t->cpus, "batch", slots, err,
-                               "Grid Engine job %s: %" PRIu64 " slots (NSLOTS)", t->job, slots);
+                               "Grid Engine job %s: %" PRIu64 " slot%s (NSLOTS)", t->job, slots,
+                               hec__batch_plural(slots));
 }
 
 /* JOB_ID alone is too common a name. */

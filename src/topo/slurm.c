@@ -43,7 +43,7 @@ static int count_at(hec_topology *t, const char *name, long place, uint64_t *ret
 static int read_nodes(hec_topology *t, struct slurm *s, hec_error *err)
 {
     const char *list = hec__topology_env(t, "SLURM_JOB_NODELIST");
-    const char *counts = hec__topology_env(t, "SLURM_JOB_CPUS_PER_NODE");
+    hec__counts counts = {.rest = hec__slice_of(hec__topology_env(t, "SLURM_JOB_CPUS_PER_NODE"))};
     const char *self = hec__topology_env(t, "SLURMD_NODENAME");
     hec__hosts hosts = {NULL, 0, 0};
     hec_error bad;
@@ -56,20 +56,15 @@ static int read_nodes(hec_topology *t, struct slurm *s, hec_error *err)
         r = hec__topology_note(t, err, "SLURM_JOB_NODELIST='%.60s' is ignored: %s", list, bad.text);
     else if (r < 0)
         return hec__topology_nomem(err);
-    for (size_t i = 0; r >= 0 && i < hosts.n; i++) {
-        uint64_t cpus = 0;
-
-        if (!counts || !hec__counts_at(counts, i, &cpus))
-            cpus = 0;
-        r = hec__topology_node(t, hec__slice_of(hosts.names[i]), (uint32_t)cpus, err);
-    }
-    return r < 0 ? r : hec__batch_this_node(t, self ? self : t->host, &s->node, err);
-}
-
-/* Whether the variable is there and says one node, or says nothing. */
-static bool one_node(const hec_topology *t)
-{
-    return t->n_nodes <= 1;
+    for (size_t i = 0; r >= 0 && i < hosts.n; i++)
+        r = hec__topology_node(t, hec__slice_of(hosts.names[i]),
+                               (uint32_t)hec__counts_next(&counts), err);
+    if (r < 0)
+        return r;
+    /* The shell of salloc runs where salloc was typed, mostly a login node, and knows no node name.
+     * The job's number holds there too: who types the command there by mistake should not take the
+     * whole login node. */
+    return hec__batch_this_node(t, self ? self : t->host, self != NULL, &s->node, err);
 }
 
 static int read_tasks(hec_topology *t, struct slurm *s, hec_error *err)
@@ -87,7 +82,7 @@ static int read_tasks(hec_topology *t, struct slurm *s, hec_error *err)
     r = count_at(t, "SLURM_TASKS_PER_NODE", s->node, &s->tasks, err);
     if (r == 0)
         r = hec__topology_env_uint(t, "SLURM_NTASKS_PER_NODE", 1, COUNT_MAX, &s->tasks, err);
-    if (r == 0 && one_node(t))
+    if (r == 0 && t->n_nodes <= 1)
         r = hec__topology_env_uint(t, "SLURM_NTASKS", 1, COUNT_MAX, &s->tasks, err);
     return r;
 }
@@ -109,16 +104,11 @@ static int read_variables(hec_topology *t, struct slurm *s, hec_error *err)
     return r < 0 ? r : read_tasks(t, s, err);
 }
 
-static const char *plural(uint64_t n)
-{
-    return n == 1 ? "" : "s";
-}
-
 static int limit_cpus(hec_topology *t, uint64_t cpus, const char *why, hec_error *err)
 {
     return hec__topology_limit(t, &t->cpus, "batch", cpus, err,
-                               "Slurm job %s: %" PRIu64 " CPU%s (%s)", t->job, cpus, plural(cpus),
-                               why);
+                               "Slurm job %s: %" PRIu64 " CPU%s (%s)", t->job, cpus,
+                               hec__batch_plural(cpus), why);
 }
 
 /* The whole job's CPUs on this node, for a batch script. */
@@ -135,7 +125,7 @@ static int add_job_cpus(hec_topology *t, const struct slurm *s, hec_error *err)
                                   t->job);
     if (s->per_task && (s->on_node == 0 || (s->tasks && asked <= s->on_node))) {
         snprintf(why, sizeof why, "SLURM_CPUS_PER_TASK=%" PRIu64 " × %" PRIu64 " task%s",
-                 s->per_task, tasks, plural(tasks));
+                 s->per_task, tasks, hec__batch_plural(tasks));
         return limit_cpus(t, asked, why, err);
     }
     snprintf(why, sizeof why, "SLURM_CPUS_ON_NODE=%" PRIu64, s->on_node);
@@ -160,7 +150,7 @@ static int add_task_cpus(hec_topology *t, const struct slurm *s, hec_error *err)
                                   "environment",
                                   t->job);
     snprintf(why, sizeof why, "SLURM_CPUS_ON_NODE=%" PRIu64 " ÷ %" PRIu64 " task%s, step %" PRIu64,
-             s->on_node, tasks, plural(tasks), s->step_id);
+             s->on_node, tasks, hec__batch_plural(tasks), s->step_id);
     return limit_cpus(t, share ? share : 1, why, err);
 }
 
@@ -179,7 +169,7 @@ static int add_memory(hec_topology *t, const struct slurm *s, hec_error *err)
         if (r < 0)
             return r;
         snprintf(why, sizeof why, "SLURM_MEM_PER_CPU=%" PRIu64 " MB × %" PRIu64 " CPU%s", mb,
-                 s->on_node, plural(s->on_node));
+                 s->on_node, hec__batch_plural(s->on_node));
         mb = mb * s->on_node < (UINT64_MAX >> 20) ? mb * s->on_node : 0;
     }
     if (mb == 0) /* not said, or --mem=0: the whole node's */

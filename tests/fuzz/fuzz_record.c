@@ -106,7 +106,7 @@ static size_t make(unsigned char *to)
                     .nrefs = nrefs,
                     .verdict = HEC_TASK_DONE,
                     .payload = in_block ? 300000 : any() % 2000};
-    hec__ref refs[BLOCKS] = {0};
+    hec__ref refs[BLOCKS] = {{0}};
     uint64_t size = sizeof rec + nrefs * sizeof *refs + (in_block ? 0 : rec.payload);
 
     for (uint32_t i = 0; i < nrefs; i++)

@@ -266,11 +266,11 @@ static void views_and_forks(void)
 
     hec__store_collect(&a);
     q = send_block(&a, MIB, HEC__PARENT, 'w');
-    atomic_fetch_add(&s->views, 16384); /* as many as may be */
+    atomic_fetch_add(&hec__segment_views, 16384); /* as many as may be */
     ok(hec__segment_view(s, &q, &copy, NULL) == 0 && !copy.owner &&
            ((char *)copy.data)[MIB - 1] == 'w' && atomic_load(&a.table->given_back),
        "beyond the limit a view is a copy, and the block goes back at once");
-    atomic_fetch_sub(&s->views, 16384);
+    atomic_fetch_sub(&hec__segment_views, 16384);
     hec_view_release(&copy);
 
     hec__store_collect(&a);

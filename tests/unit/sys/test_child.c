@@ -52,14 +52,14 @@ static void death_is_seen(const char *how, bool pidfd)
     close(hold[0]);
     ok(r == 0 && c.pid > 0 && c.fd >= 0, "a child is forked (%s) %s", how, err.text);
     ok(!pidfd || c.is_pidfd, "its descriptor is what was asked for");
-    ok(!hec__child_ended(&c) && !readable(c.fd, 0) && hec__child_reap(&c, false, &status) == 0,
-       "it lives (%s)", how);
+    ok(!readable(c.fd, 0) && hec__child_reap(&c, false, &status) == 0, "it lives (%s)", how);
     close(hold[1]);
-    ok(readable(c.fd, 10000) && hec__child_ended(&c), "its end is seen (%s)", how);
+    ok(readable(c.fd, 10000), "its end is seen (%s)", how);
     ok(hec__child_reap(&c, true, &status) == 1 && WIFEXITED(status) && WEXITSTATUS(status) == 7,
        "its exit status is told (%s)", how);
-    ok(c.pid == 0 && c.fd == -1 && !hec__child_ended(&c) && hec__child_reap(&c, true, &status) == 0,
-       "once (%s)", how);
+    ok(c.pid == 0 && c.fd >= 0 && hec__child_reap(&c, true, &status) == 0, "once (%s)", how);
+    hec__child_forget(&c);
+    ok(c.fd == -1, "its descriptor goes when it is forgotten (%s)", how);
 }
 
 static void stolen_status(void)
@@ -132,17 +132,31 @@ static void parent_dies(bool from_thread, bool thread_ends)
     close(told[0]);
 }
 
-static void fork_count(void)
+static void fork_history(void)
 {
-    uint64_t before = hec__fork_count();
+    uint64_t mark = hec__fork_mark(), later;
+    hec__child c;
     pid_t pid;
+    int status;
 
-    ok(hec__fork_count() == before, "asking does not count");
+    ok(hec__fork_alone(mark), "without a fork a process is alone");
+    if (hec__child_fork(&c, NULL) == 1) {
+        pause();
+        _exit(0);
+    }
+    later = hec__fork_mark();
+    ok(!hec__fork_alone(mark), "with a child that lives it is not");
+    ok(hec__fork_alone(later), "but for what came after the fork");
+    kill(c.pid, SIGKILL);
+    ok(hec__child_reap(&c, true, &status) == 1 && hec__fork_alone(mark),
+       "once the child is reaped it is again");
+    hec__child_forget(&c);
     pid = fork();
     if (pid == 0)
         _exit(0);
     waitpid(pid, NULL, 0);
-    ok(hec__fork_count() == before + 1, "a fork of anybody counts");
+    ok(!hec__fork_alone(mark) && !hec__fork_alone(later), "of a fork by others nothing is known");
+    ok(hec__fork_alone(hec__fork_mark()), "a mark after it knows no child");
 }
 
 int main(void)
@@ -158,7 +172,7 @@ int main(void)
     }
     setenv("HEC_NO_PIDFD", "1", 1);
     death_is_seen("pipe", false);
-    fork_count();
+    fork_history();
     ok(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "no child is left");
     return done_testing();
 }

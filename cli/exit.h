@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Exit statuses of the program, documented in hec(1). Errors of libhec bring their own, by
+ * hec_error_exit_status(), from the same set.
+ */
+#ifndef HEC_CLI_EXIT_H
+#define HEC_CLI_EXIT_H
+
+enum exit_status {
+    STATUS_OK = 0,
+    STATUS_USAGE = 2,    /* the command line makes no sense */
+    STATUS_INTERNAL = 5, /* the system or hec itself failed */
+};
+
+#endif

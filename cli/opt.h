@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Options as a table: the same rows parse the command line and print the help, and the tests hold
+ * man pages and completions against what is printed.
+ */
+#ifndef HEC_CLI_OPT_H
+#define HEC_CLI_OPT_H
+
+#include <stddef.h>
+
+#define OPT_MAX 32 /* rows of one table */
+
+typedef struct opt_row {
+    const char *name; /* without the dashes */
+    const char *arg;  /* what its value is called in the help, "DIR"; NULL where it takes none */
+    const char *help; /* one line, lower case, no full stop */
+} opt_row;
+
+/* What a command line said. Strings belong to argv. */
+typedef struct opt_args {
+    const char *values[OPT_MAX]; /* by row: the value, "" for one without, NULL where not given */
+    char **operands;             /* what is no option, in order */
+    int n_operands;
+} opt_args;
+
+/* One verb of the program. */
+typedef struct opt_verb {
+    const char *name;
+    const char *summary;  /* one line, lower case, no full stop */
+    const char *operands; /* for the usage line: "[VERB]", or "" */
+    int max_operands;
+    const opt_row *rows; /* besides --help, which every verb has */
+    size_t n_rows;
+    int (*run)(const opt_args *args); /* returns the exit status */
+} opt_verb;
+
+enum opt_result { OPT_RUN, OPT_HELP, OPT_BAD };
+
+/* Parses argv[0 … argc), which follows the verb; options and operands may be mixed, "--" ends the
+ * options, of an option given twice the last counts. Moves operands to the front of argv.
+ * OPT_HELP: --help or -h was there. OPT_BAD: complained on stderr. */
+enum opt_result opt_parse(const opt_verb *verb, int argc, char **argv, opt_args *ret);
+
+/* The help of a verb, on stdout. */
+void opt_print_help(const opt_verb *verb);
+
+/* The nearest of n names to what was typed, NULL where none is near. name(i) gives them. */
+const char *opt_nearest(const char *typed, const char *(*name)(const void *table, size_t i),
+                        const void *table, size_t n);
+
+#endif

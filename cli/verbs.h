@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The verbs, one file each: cmd_NAME.c defines verb_NAME, main.c has the table.
+ */
+#ifndef HEC_CLI_VERBS_H
+#define HEC_CLI_VERBS_H
+
+#include "opt.h"
+
+extern const opt_verb verb_help, verb_host;
+
+/* The verb of this name, NULL where there is none: then it has complained. */
+const opt_verb *verb_find(const char *name);
+
+/* The list of verbs, on stdout. */
+void verb_print_all(void);
+
+#endif

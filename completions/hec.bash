@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+#
+# Completion of hec for bash. tests/cli/t0004-completions.t holds it against the program.
+
+_hec()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
+    local verbs='host help'
+
+    COMPREPLY=()
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$verbs --help --version" -- "$cur")
+        return
+    fi
+    case $prev in
+    --root)
+        mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        return
+        ;;
+    esac
+    case $verb in
+    host) mapfile -t COMPREPLY < <(compgen -W '--json --numa --root --help' -- "$cur") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "$verbs --help" -- "$cur") ;;
+    esac
+}
+complete -F _hec hec

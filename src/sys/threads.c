@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "sys/threads.h"
+
+#include "sys/loaded.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A library, the variable by which its user sets it, and the functions that do the same; builds
+ * differ in the decoration of the name. */
+static const struct library {
+    const char *words[4];
+    const char *variable;
+    const char *setters[5];
+} libraries[] = {
+    {{"libgomp", "libomp", "libiomp"}, "OMP_NUM_THREADS", {"omp_set_num_threads"}},
+    {{"openblas"},
+     "OPENBLAS_NUM_THREADS",
+     {"openblas_set_num_threads", "openblas_set_num_threads64_", "scipy_openblas_set_num_threads",
+      "scipy_openblas_set_num_threads64_"}},
+    {{"libmkl_rt"}, "MKL_NUM_THREADS", {"MKL_Set_Num_Threads"}},
+    {{"libblis"}, "BLIS_NUM_THREADS", {"bli_thread_set_num_threads"}},
+    {{NULL}, "NUMEXPR_NUM_THREADS", {NULL}},
+    {{NULL}, "NUMBA_NUM_THREADS", {NULL}},
+    {{NULL}, "VECLIB_MAXIMUM_THREADS", {NULL}},
+    {{NULL}, "RAYON_NUM_THREADS", {NULL}},
+};
+
+/* Tells all loaded copies of one library. */
+static int tell(const struct library *lib, int n)
+{
+    hec__loaded l;
+    int told = 0;
+
+    hec__loaded_find(&l, lib->words);
+    for (int i = 0; i < l.n; i++)
+        for (int s = 0; lib->setters[s]; s++) {
+            void (*set)(long); /* int or long: on every ABI we run on both come in a register */
+
+            *(void **)&set = hec__loaded_symbol(&l, i, lib->setters[s]);
+            if (!set)
+                continue;
+            set(n);
+            told++;
+            break;
+        }
+    hec__loaded_fini(&l);
+    return told;
+}
+
+int hec__threads_limit(int n)
+{
+    bool omp_set = getenv("OMP_NUM_THREADS") != NULL;
+    int told = 0;
+    char text[16];
+
+    snprintf(text, sizeof text, "%d", n);
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        const struct library *lib = &libraries[i];
+
+        /* OMP_NUM_THREADS is what most libraries fall back on: who sets it means all of them. */
+        if (omp_set || getenv(lib->variable))
+            continue;
+        setenv(lib->variable, text, 0);
+        told += lib->words[0] ? tell(lib, n) : 0;
+    }
+    return told;
+}
