@@ -9,6 +9,7 @@
 #include "sys/shm.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -233,6 +234,31 @@ static void threads(hec__segment *s)
     hec__store_fini(&a);
 }
 
+/* A limit on the size of files makes the makers' parts smaller. */
+static void small_parts(void)
+{
+    struct rlimit old, small;
+    hec__segment *s = NULL;
+    hec__store a;
+    hec_view v = {0};
+    hec__ref r;
+
+    getrlimit(RLIMIT_FSIZE, &old);
+    small = old;
+    small.rlim_cur = (rlim_t)1 << 30;
+    setrlimit(RLIMIT_FSIZE, &small);
+    hec__segment_create(2, &s, NULL);
+    hec__store_init(&a, s, 2, 64 * MIB, NULL);
+    r = send_block(&a, MIB, HEC__PARENT, 's');
+    ok(hec__segment_is_ref(s, &r) && hec__segment_view(s, &r, &v, NULL) == 0 &&
+           ((char *)v.data)[MIB - 1] == 's',
+       "a block of a worker is one where files may have 1 GiB");
+    hec_view_release(&v);
+    setrlimit(RLIMIT_FSIZE, &old);
+    hec__store_fini(&a);
+    hec__segment_unref(s);
+}
+
 static void views_and_forks(void)
 {
     hec__segment *s = NULL;
@@ -305,5 +331,6 @@ int main(void)
     threads(s);
     hec__segment_unref(s);
     views_and_forks();
+    small_parts();
     return done_testing();
 }
