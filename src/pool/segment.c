@@ -5,6 +5,7 @@
 #include "sys/child.h"
 #include "sys/shm.h"
 
+#include <assert.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -46,24 +47,26 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     s->pid = getpid();
     s->control_fd = s->data_fd = -1;
     s->nworkers = nworkers;
+    s->store_bytes = store_bytes(nworkers);
     s->size = rings_at;
     s->rings_at = rings_at;
     r = hec__shm_create("hec-control", file_size, &s->control_fd, err);
     if (r == 0)
-        r = hec__shm_create("hec-data", (nworkers + 1) * store_bytes(nworkers), &s->data_fd, err);
+        r = hec__shm_create("hec-data", (nworkers + 1) * s->store_bytes, &s->data_fd, err);
     if (r == 0)
         r = hec__shm_map(s->control_fd, 0, s->size, HEC__SHM_SHARED, &p, err);
     if (r < 0 || !p) {
         hec__segment_unref(s);
         return r;
     }
+    assert(p);
     s->head = p;
     s->slots = (hec__slot *)(void *)((char *)p + slots_at);
     s->tables = (hec__table *)(void *)((char *)p + tables_at);
     s->head->magic = HEC__MAGIC;
     s->head->nworkers = nworkers;
     s->head->size = file_size;
-    s->head->store_bytes = store_bytes(nworkers);
+    s->head->store_bytes = s->store_bytes;
     *ret = s;
     return 0;
 }
@@ -79,6 +82,7 @@ hec__segment *hec__segment_of_child(const hec__segment *parents)
     s->control_fd = parents->control_fd;
     s->data_fd = parents->data_fd;
     s->nworkers = parents->nworkers;
+    s->store_bytes = parents->store_bytes;
     s->size = parents->size;
     s->head = parents->head;
     s->slots = parents->slots;
@@ -129,8 +133,8 @@ bool hec__segment_is_ref(const hec__segment *s, const hec__ref *ref)
         return false;
     b = block_of(s, ref);
     return b->state == HEC__BLOCK_SENT && ref->size <= b->committed &&
-           b->committed <= HEC__STORE_BYTES && b->offset % hec__page_size() == 0 &&
-           b->offset - ref->maker * HEC__STORE_BYTES <= HEC__STORE_BYTES - b->committed;
+           b->committed <= s->store_bytes && b->offset % hec__page_size() == 0 &&
+           b->offset - ref->maker * s->store_bytes <= s->store_bytes - b->committed;
 }
 
 /* The way out when there are too many mappings: a copy on the heap, the block goes back at once. */

@@ -17,12 +17,13 @@ typedef struct hec__segment {
     _Atomic uint32_t closed; /* the pool is gone: who gives a block back also frees its pages */
     pid_t pid;               /* the process whose views these are; a forked copy is nobody's */
     int control_fd, data_fd;
-    uint32_t nworkers;  /* as head has it, where no other process can write */
-    size_t size;        /* of the control mapping */
-    hec__head *head;    /* mapped; what follows points into the same mapping */
-    hec__slot *slots;   /* [nworkers] */
-    hec__table *tables; /* [nworkers + 1]; 0 is the parent's */
-    uint64_t rings_at;  /* offset of the first ring in the control file */
+    uint32_t nworkers;    /* as head has it, where no other process can write */
+    uint64_t store_bytes; /* likewise */
+    size_t size;          /* of the control mapping */
+    hec__head *head;      /* mapped; what follows points into the same mapping */
+    hec__slot *slots;     /* [nworkers] */
+    hec__table *tables;   /* [nworkers + 1]; 0 is the parent's */
+    uint64_t rings_at;    /* offset of the first ring in the control file */
 } hec__segment;
 
 /* Views that are mapped now, of all pools: the limit on mappings is the process's, so the count can

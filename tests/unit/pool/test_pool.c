@@ -120,7 +120,7 @@ static void close_while_running(void)
 {
     unsigned char deeds[200];
     squares s, t;
-    hec_call *c, *d;
+    hec_call *c = NULL, *d = NULL;
     hec_error err = {0};
     hec_pool *p = make(2, NULL);
 
