@@ -79,7 +79,7 @@ static int pack_shared(void *ctx, hec_outbox *out, hec_error *err)
 {
     hecmod_call *c = ctx;
     PyObject *shared = Py_BuildValue("(iO)", (int)c->kind, c->func);
-    int r = shared ? hecmod_pack(c->st, shared, true, out, NULL) : -1;
+    int r = shared ? hecmod_pack(c->st, shared, (hecmod_way){true, c->known}, out, NULL) : -1;
 
     (void)err;
     Py_XDECREF(shared);
@@ -95,7 +95,7 @@ static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_o
     for (Py_ssize_t k = 0; errors && k < PyList_GET_SIZE(list); k++) {
         PyObject *mark, *type, *why, *traceback;
 
-        if (hecmod_pack(c->st, PyList_GET_ITEM(list, k), true, out, NULL) == 0) {
+        if (hecmod_pack(c->st, PyList_GET_ITEM(list, k), (hecmod_way){true, c->known}, out, NULL) == 0) {
             hec_outbox_clear(out);
             continue;
         }
@@ -143,19 +143,19 @@ static int64_t pack(void *ctx, uint64_t first, uint32_t max, hec_outbox *out, he
     list = some_items(c, first, n);
     if (list && first + n > c->sent) /* before user code can run: from here on it is too late */
         c->sent = first + n;
-    r = list ? hecmod_pack(c->st, list, true, out, &bytes) : -1;
+    r = list ? hecmod_pack(c->st, list, (hecmod_way){true, c->known}, out, &bytes) : -1;
     if (r < 0 && list && n > 1 && PyErr_ExceptionMatches(PyExc_MemoryError)) {
         PyErr_Clear();
         r = PyList_SetSlice(list, 1, n, NULL); /* less at a time */
         n = 1;
         if (r == 0)
-            r = hecmod_pack(c->st, list, true, out, &bytes);
+            r = hecmod_pack(c->st, list, (hecmod_way){true, c->known}, out, &bytes);
     }
     if (r < 0 && list && PyErr_ExceptionMatches(PyExc_Exception)) {
         PyErr_Clear();
         r = mark_unsendable(c, list, first, out);
         if (r == 0)
-            r = hecmod_pack(c->st, list, true, out, &bytes);
+            r = hecmod_pack(c->st, list, (hecmod_way){true, c->known}, out, &bytes);
     }
     Py_XDECREF(list);
     if (r < 0)
@@ -339,6 +339,7 @@ static int call_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(c->results);
     Py_VISIT(c->ready);
     Py_VISIT(c->failures);
+    Py_VISIT(c->known);
     Py_VISIT(c->error);
     return 0;
 }
@@ -352,6 +353,7 @@ static int call_clear(PyObject *self)
     Py_CLEAR(c->results);
     Py_CLEAR(c->ready);
     Py_CLEAR(c->failures);
+    Py_CLEAR(c->known);
     Py_CLEAR(c->error);
     return 0;
 }

@@ -18,6 +18,7 @@ typedef struct hecmod_pool {
     hec_pool *pool; /* NULL: closed */
     hecmod_worker worker;
     PyObject *calls; /* list of the open calls */
+    PyObject *known; /* what the workers' __main__ has */
     PyThread_type_lock lock;
     unsigned long owner; /* the thread that holds the lock, 0: none */
     pid_t pid;           /* of the process that made it; a forked copy is of no use */
@@ -277,6 +278,7 @@ static PyObject *pool_open(PyObject *self, PyObject *o)
         PyErr_SetString(PyExc_RuntimeError, "the call is open already");
         r = -1;
     } else if ((r = PyList_Append(p->calls, o)) == 0) {
+        Py_XSETREF(c->known, Py_NewRef(p->known));
         r = hec_call_open(p->pool, &hecmod_call_ops, c, c->total, &c->call, &err);
         if (r < 0) {
             hecmod_raise(&err);
@@ -404,6 +406,9 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
         o.inherit_ctx = c;
         o.inherit_total = c->total;
     }
+    p->known = hecmod_known_main();
+    if (!p->known)
+        return -1;
     take_lock(p);
     if (hec_pool_create(&o, &p->pool, &err) < 0)
         hecmod_raise(&err);
@@ -465,6 +470,7 @@ static int pool_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(((hecmod_pool *)self)->calls);
+    Py_VISIT(((hecmod_pool *)self)->known);
     return 0;
 }
 
@@ -475,6 +481,7 @@ static int pool_clear(PyObject *self)
     if (p->pool)
         end_pool(p, HEC_POOL_NOW);
     Py_CLEAR(p->calls);
+    Py_CLEAR(p->known);
     return 0;
 }
 
