@@ -110,32 +110,40 @@ static int add_blocks(PyObject *buffers, hec_outbox *out, uint64_t *bytes)
     return 0;
 }
 
-static int pack_plain(hecmod_state *st, hecmod_bytes *plain, hec_outbox *out, uint64_t *ret_bytes)
+int hecmod_pack_plain(hecmod_state *st, PyObject *const *values, Py_ssize_t n, bool as_list,
+                      hecmod_way way, hec_outbox *out, uint64_t *ret_bytes)
 {
+    hecmod_bytes plain;
     hec_error err = {0};
-    int r = hec_outbox_payload(out, plain->data, plain->used, &err);
+    int r;
 
+    if (!hecmod_plain_write(st, values, n, as_list, way.known, &plain))
+        return 0;
+    r = hec_outbox_payload(out, plain.data, plain.used, &err);
     if (ret_bytes)
-        *ret_bytes = plain->used;
-    hecmod_plain_done(st, plain);
+        *ret_bytes = plain.used;
+    hecmod_plain_done(st, &plain);
     if (r < 0) {
         hecmod_raise(&err);
         hec_outbox_clear(out);
     }
-    return r < 0 ? -1 : 0;
+    return r < 0 ? -1 : 1;
 }
 
 int hecmod_pack(hecmod_state *st, PyObject *obj, hecmod_way way, hec_outbox *out,
                 uint64_t *ret_bytes)
 {
     PyObject *buffers, *stream = NULL;
-    hecmod_bytes plain;
     hec_error err = {0};
     uint64_t bytes = 0;
-    int r = -1;
+    int r = PyList_CheckExact(obj)
+                ? hecmod_pack_plain(st, PySequence_Fast_ITEMS(obj), PyList_GET_SIZE(obj), true, way,
+                                    out, ret_bytes)
+                : hecmod_pack_plain(st, &obj, 1, false, way, out, ret_bytes);
 
-    if (hecmod_plain_write(st, obj, way.known, &plain))
-        return pack_plain(st, &plain, out, ret_bytes);
+    if (r != 0)
+        return r < 0 ? -1 : 0;
+    r = -1;
     buffers = PyList_New(0);
     if (buffers)
         stream = dump_somehow(st, obj, way.main_by_value, buffers);

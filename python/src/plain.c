@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A short cut past the pickler for what small tasks are made of: None, booleans, integers, floats,
- * text, bytes, functions that can be named, tuples of those, and tasks made of them. A pickle of protocol 5
- * begins with the byte 0x80, a plain payload with another.
+ * text, bytes, functions that can be named, tuples of those, and tasks made of them. A pickle of
+ * protocol 5 begins with the byte 0x80, a plain payload with another.
  *
  *     payload  MARK value
  *     value    'N' | 'T' | 'F'                       None, True, False
@@ -21,10 +21,10 @@
 
 #include <string.h>
 
-#define MARK       0x01
-#define TEXT_MAX   4096 /* longer text may be shared between tasks, which the pickler would see */
-#define DEPTH_MAX  8
-#define FUNCS_MAX  1024
+#define MARK        0x01
+#define TEXT_MAX    4096 /* longer text may be shared between tasks, which the pickler would see */
+#define DEPTH_MAX   8
+#define FUNCS_MAX   1024
 #define SCRATCH_MAX (1u << 20) /* memory that is kept for the next message */
 
 typedef struct writer {
@@ -220,7 +220,8 @@ static bool put_task(writer *w, PyObject *task)
     return true;
 }
 
-bool hecmod_plain_write(hecmod_state *st, PyObject *obj, PyObject *known, hecmod_bytes *ret)
+bool hecmod_plain_write(hecmod_state *st, PyObject *const *values, Py_ssize_t n, bool as_list,
+                        PyObject *known, hecmod_bytes *ret)
 {
     writer w = {.st = st, .data = st->scratch.data, .size = st->scratch.size, .known = known};
     char *mark;
@@ -231,13 +232,12 @@ bool hecmod_plain_write(hecmod_state *st, PyObject *obj, PyObject *known, hecmod
     good = mark;
     if (mark)
         *mark = MARK;
-    if (good && PyList_CheckExact(obj)) {
-        good = put_count(&w, '[', (size_t)PyList_GET_SIZE(obj));
-        for (Py_ssize_t i = 0; good && i < PyList_GET_SIZE(obj); i++)
-            good = put_task(&w, PyList_GET_ITEM(obj, i));
-    } else if (good) {
-        good = put(&w, obj, 0);
-    }
+    if (good && !as_list)
+        good = put(&w, values[0], 0);
+    else if (good)
+        good = put_count(&w, '[', (size_t)n);
+    for (Py_ssize_t i = 0; good && as_list && i < n; i++)
+        good = put_task(&w, values[i]);
     *ret = (hecmod_bytes){w.data, w.used, w.size};
     if (!good)
         hecmod_plain_done(st, ret);
@@ -426,6 +426,28 @@ static PyObject *get_value(reader *r)
 bool hecmod_is_plain(const hec_message *m)
 {
     return m->size > 0 && *(const char *)m->payload == MARK;
+}
+
+int hecmod_plain_read_into(hecmod_state *st, const hec_message *m, PyObject *list, uint64_t first,
+                           uint32_t count)
+{
+    reader r = {st, (const char *)m->payload + 1, m->size - 1};
+    const char *tag = get(&r, 1);
+    uint32_t n = 0;
+
+    if (!tag || !get_count(&r, &n))
+        return -1;
+    if (*tag != '[' || n != count) {
+        PyErr_SetString(PyExc_ValueError, "a message does not hold as many results as it says");
+        return -1;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        PyObject *value = get_value(&r);
+
+        if (!value || PyList_SetItem(list, (Py_ssize_t)(first + i), value) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 PyObject *hecmod_plain_read(hecmod_state *st, const hec_message *m)

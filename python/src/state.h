@@ -10,7 +10,8 @@
  *   steady.c   which functions of __main__ a worker has
  *   call.c     Call: the parent's half of a call (packs tasks, takes results)
  *   worker.c   the worker's half (runs tasks, replies)
- *   pool.c     Pool: the engine, and the lock around it
+ *   pool.c     Pool: the engine as an object
+ *   step.c     Pool: the lock around the engine, calls and steps
  *   column.c   columns of text as numbers
  *   host.c     what may be used here
  */
@@ -85,17 +86,27 @@ int hecmod_pack(hecmod_state *st, PyObject *obj, hecmod_way way, hec_outbox *out
 /* The other way. New reference; the object's large buffers are views of shared memory. */
 PyObject *hecmod_unpack(hecmod_state *st, const hec_message *m);
 
+/* The same of values that stand in a row, as a list of n or a single one, where they are plain:
+ * 1; 0 when they are not, then nothing was packed. */
+int hecmod_pack_plain(hecmod_state *st, PyObject *const *values, Py_ssize_t n, bool as_list,
+                      hecmod_way way, hec_outbox *out, uint64_t *ret_bytes);
+
 /* Whether a pickle has something to say of __main__. */
 bool hecmod_mentions_main(PyObject *bytes);
 
 /* plain.c */
 
-/* Writes obj, if it is plain, or a list of plain values or tasks; false when it is not, without an
- * exception. *ret is to be ended with hecmod_plain_done(). `known` as in hecmod_way. */
-bool hecmod_plain_write(hecmod_state *st, PyObject *obj, PyObject *known, hecmod_bytes *ret);
+/* Writes values, if they are plain: one, or n values or tasks as a list. False when they are not,
+ * without an exception. *ret is to be ended with hecmod_plain_done(). `known` as in hecmod_way. The
+ * values must stay where they are, whatever other threads do. */
+bool hecmod_plain_write(hecmod_state *st, PyObject *const *values, Py_ssize_t n, bool as_list,
+                        PyObject *known, hecmod_bytes *ret);
 void hecmod_plain_done(hecmod_state *st, hecmod_bytes *bytes);
 bool hecmod_is_plain(const hec_message *m);
 PyObject *hecmod_plain_read(hecmod_state *st, const hec_message *m); /* new reference */
+/* Puts the items of a list of `count` into another one, from `first` on. */
+int hecmod_plain_read_into(hecmod_state *st, const hec_message *m, PyObject *list, uint64_t first,
+                           uint32_t count);
 
 /* steady.c */
 

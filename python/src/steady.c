@@ -107,7 +107,8 @@ static bool is_steady(look *l, PyObject *func, int depth)
     bool good;
 
     if (seen)
-        return seen == 1; /* of functions that call each other the first will be looked at to the end */
+        return seen ==
+               1; /* of functions that call each other the first will be looked at to the end */
     if (PyFunction_GET_GLOBALS(func) != l->now)
         return true; /* another module's: found by its name, or it will not be pickled */
     if (has_state(func) || PyList_Append(l->seen, func) < 0)
@@ -123,8 +124,8 @@ static bool is_steady(look *l, PyObject *func, int depth)
 bool hecmod_is_steady(PyObject *func, PyObject *known)
 {
     look l = {.now = main_dict(), .known = known, .seen = PyList_New(0)};
-    bool good = l.now && l.seen && PyFunction_Check(func) && PyFunction_GET_GLOBALS(func) == l.now &&
-                is_steady(&l, func, 0);
+    bool good = l.now && l.seen && PyFunction_Check(func) &&
+                PyFunction_GET_GLOBALS(func) == l.now && is_steady(&l, func, 0);
 
     Py_XDECREF(l.seen);
     PyErr_Clear();
