@@ -133,8 +133,8 @@ typedef struct hec_batch {
  * then stop(), and ends by _exit(). Any of them but run may be NULL. */
 typedef struct hec_runner {
     void *ctx;
-    void (*before_fork)(void *ctx); /* in the parent */
-    void (*after_fork)(void *ctx);  /* in the parent */
+    void (*before_fork)(void *ctx); /* in the parent, before one or more forks in a row */
+    void (*after_fork)(void *ctx);  /* in the parent, after them */
     void (*start)(void *ctx, uint32_t worker);
     void (*open)(void *ctx, uint64_t call, const hec_message *shared);
     void (*run)(void *ctx, hec_worker *worker, const hec_batch *batch);

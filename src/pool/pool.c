@@ -85,14 +85,9 @@ int hec_pool_create(const hec_pool_options *o, hec_pool **ret_pool, hec_error *e
     if (!p)
         return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool");
     r = parent_init(p, o, err);
-    for (uint32_t k = 0; r == 0 && k < o->workers; k++) {
-        r = hec__pool_spawn(p, k, p->alive ? NULL : err);
-        if (r < 0 && p->alive > 0) { /* fewer do the work */
-            r = 0;
-            break;
-        }
-    }
-    if (r < 0) {
+    if (r == 0)
+        r = hec__pool_spawn_missing(p, err);
+    if (r < 0 && (!p->segment || p->alive == 0)) {
         hec_pool_destroy(p, HEC_POOL_NOW);
         return r;
     }
@@ -213,18 +208,14 @@ static int replace_dead(hec_pool *p, hec_error *err)
     bool work = hec__pool_has_tasks(p) ||
                 (p->inherited && atomic_load_explicit(&p->segment->head->next,
                                                       memory_order_relaxed) < p->inherited->total);
+    int r;
 
-    if (p->alive && hec__now_ns() < p->no_fork_before)
+    if (!work || p->alive == p->nworkers || (p->alive && hec__now_ns() < p->no_fork_before))
         return 0;
-    for (uint32_t k = 0; work && p->alive < p->nworkers && k < p->nworkers; k++) {
-        int r = p->members[k].child.pid ? 0 : hec__pool_spawn(p, k, p->alive ? NULL : err);
-
-        if (r < 0) {
-            p->no_fork_before = hec__now_ns() + FORK_AGAIN_NS;
-            return p->alive ? 0 : r;
-        }
-    }
-    return 0;
+    r = hec__pool_spawn_missing(p, err);
+    if (r < 0)
+        p->no_fork_before = hec__now_ns() + FORK_AGAIN_NS;
+    return p->alive ? 0 : r;
 }
 
 static int bury_all(hec_pool *p, const uint32_t *tags, int n, hec_error *err)

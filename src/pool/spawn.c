@@ -44,7 +44,7 @@ static int map_rings(hec_pool *p, uint32_t k, hec_error *err)
     return r;
 }
 
-int hec__pool_spawn(hec_pool *p, uint32_t k, hec_error *err)
+static int spawn(hec_pool *p, uint32_t k, hec_error *err)
 {
     hec__member *m = &p->members[k];
     hec__slot *slot = &p->segment->slots[k];
@@ -67,14 +67,9 @@ int hec__pool_spawn(hec_pool *p, uint32_t k, hec_error *err)
     m->self_next = 0;
     m->answered = m->distrusted = false;
     hec__awake_add(p->segment->head, &slot->awake, +1);
-    hec__openmp_pause();
-    if (p->runner.before_fork)
-        p->runner.before_fork(p->runner.ctx);
     r = hec__child_fork(&m->child, err);
     if (r == 1)
         hec__worker_main(&start);
-    if (p->runner.after_fork)
-        p->runner.after_fork(p->runner.ctx);
     if (r == 0) {
         r = hec__watch_add(&p->watch, m->child.fd, k, err);
         if (r < 0) { /* nobody would hear of its end */
@@ -91,6 +86,21 @@ int hec__pool_spawn(hec_pool *p, uint32_t k, hec_error *err)
     for (hec_call *c = p->calls; c; c = c->next_call)
         c->opened[k] = 0;
     return 0;
+}
+
+int hec__pool_spawn_missing(hec_pool *p, hec_error *err)
+{
+    int r = 0;
+
+    hec__openmp_pause();
+    if (p->runner.before_fork)
+        p->runner.before_fork(p->runner.ctx);
+    for (uint32_t k = 0; r == 0 && k < p->nworkers; k++)
+        if (!p->members[k].child.pid)
+            r = spawn(p, k, p->alive ? NULL : err);
+    if (p->runner.after_fork)
+        p->runner.after_fork(p->runner.ctx);
+    return r;
 }
 
 /* What a dead worker leaves of one run of tasks, of which `done` were answered: all but the one to

@@ -131,7 +131,9 @@ hec_call *hec__pool_find_call(const hec_pool *p, uint64_t id);
 
 /* spawn.c */
 
-int hec__pool_spawn(hec_pool *p, uint32_t k, hec_error *err);
+/* Forks a worker for every place that has none. A failure ends it, where there are workers already
+ * without a text: fewer do the work. */
+int hec__pool_spawn_missing(hec_pool *p, hec_error *err);
 /* Worker k has ended, or its descriptor says so: delivers its last answers, blames the task that
  * ran, sends the others again. Returns deliveries or a failure, as deliver does. */
 int hec__pool_bury(hec_pool *p, uint32_t k, hec_error *err);

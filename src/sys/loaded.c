@@ -45,12 +45,6 @@ void hec__loaded_find(hec__loaded *l, const char *const *words)
     }
 }
 
-void hec__loaded_fini(hec__loaded *l)
-{
-    while (l->n > 0)
-        dlclose(l->handles[--l->n]);
-}
-
 void *hec__loaded_symbol(const hec__loaded *l, int i, const char *name)
 {
     return dlsym(l->handles[i], name);

@@ -21,6 +21,5 @@ int hec__openmp_pause(void)
         if (pause_all && pause_all(PAUSE_HARD) == 0)
             paused++;
     }
-    hec__loaded_fini(&l);
     return paused;
 }

@@ -13,12 +13,16 @@ static const struct library {
     const char *words[4];
     const char *variable;
     const char *setters[5];
+    /* Variables of the library: whether its threads run, and how many it uses. */
+    const char *running, *level;
 } libraries[] = {
     {{"libgomp", "libomp", "libiomp"}, "OMP_NUM_THREADS", {"omp_set_num_threads"}},
     {{"openblas"},
      "OPENBLAS_NUM_THREADS",
      {"openblas_set_num_threads", "openblas_set_num_threads64_", "scipy_openblas_set_num_threads",
-      "scipy_openblas_set_num_threads64_"}},
+      "scipy_openblas_set_num_threads64_"},
+     "blas_server_avail",
+     "blas_cpu_number"},
     {{"libmkl_rt"}, "MKL_NUM_THREADS", {"MKL_Set_Num_Threads"}},
     {{"libblis"}, "BLIS_NUM_THREADS", {"bli_thread_set_num_threads"}},
     {{NULL}, "NUMEXPR_NUM_THREADS", {NULL}},
@@ -27,6 +31,20 @@ static const struct library {
     {{NULL}, "RAYON_NUM_THREADS", {NULL}},
 };
 
+/* OpenBLAS ends its threads before a fork and starts them again, also when there is nothing to do,
+ * as soon as it is told their number: they then spin for a tenth of a second, in every new worker.
+ * So while they do not run, the number is put where the library will look when it needs it. */
+static bool tell_quietly(const hec__loaded *l, int i, const struct library *lib, int n)
+{
+    int *running = lib->running ? hec__loaded_symbol(l, i, lib->running) : NULL;
+    int *level = lib->level ? hec__loaded_symbol(l, i, lib->level) : NULL;
+
+    if (!running || !level || *running != 0 || *level < 1)
+        return false;
+    *level = n;
+    return true;
+}
+
 /* Tells all loaded copies of one library. */
 static int tell(const struct library *lib, int n)
 {
@@ -34,7 +52,11 @@ static int tell(const struct library *lib, int n)
     int told = 0;
 
     hec__loaded_find(&l, lib->words);
-    for (int i = 0; i < l.n; i++)
+    for (int i = 0; i < l.n; i++) {
+        if (tell_quietly(&l, i, lib, n)) {
+            told++;
+            continue;
+        }
         for (int s = 0; lib->setters[s]; s++) {
             void (*set)(long); /* int or long: on every ABI we run on both come in a register */
 
@@ -45,7 +67,7 @@ static int tell(const struct library *lib, int n)
             told++;
             break;
         }
-    hec__loaded_fini(&l);
+    }
     return told;
 }
 
