@@ -137,7 +137,7 @@ def test_the_window_opens_again_when_what_comes_is_small() -> None:
 
 def test_an_unknown_result_is_waited_for_before_much_is_pulled(pool: Pool) -> None:
     source = Source()
-    results = pool.imap(lambda i: time.sleep(0.1), source)
+    results = pool.imap_unordered(lambda i: time.sleep(0.1), source)
     next(results)
     assert WORKERS <= source.pulled <= 16 * WORKERS
 
