@@ -7,14 +7,21 @@ import time
 
 from . import _hec
 from ._run import Bar, conclude, drive
+from ._weight import weigh
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
     import collections.abc
     import typing
 
-#: Inputs that may be on their way, or have come back and wait for their turn.
+#: Inputs that may be on their way, or have come back and wait for their turn: so many,
 WINDOW = 4096
+#: and no more than take about so many bytes, with their results,
+WINDOW_BYTES = 128 << 20
+#: but always so many per worker,
+_LEAST = 4
+#: and only so many before it is known how large a result is.
+_FIRST = 16
 #: How long to go on pulling inputs before looking at results, seconds.
 _PULL_S = 0.001
 
@@ -65,6 +72,34 @@ class _Order:
             yield self._early.pop(self._next - 1)
 
 
+class _Window:
+    """How many inputs may be pulled ahead. One input and one result are weighed now and then: what
+    is heavier than thought counts at once, what is lighter little by little.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._least = _LEAST * workers
+        self._most = min(_FIRST * workers, WINDOW)
+        self._weights = [0.0, 0.0]
+        self.size = self._most
+
+    def _weigh(self, which: int, value: object) -> None:
+        weights, new = self._weights, float(weigh(value))
+        weights[which] = max(new, weights[which] + (new - weights[which]) / 16)
+        room = int(WINDOW_BYTES / max(sum(weights), 1.0))
+        self.size = max(min(room, self._most), min(self._least, WINDOW))
+
+    def see_input(self, value: object) -> None:
+        self._weigh(0, value)
+
+    def see_results(self, taken: list[tuple[int, typing.Any]]) -> None:
+        """Weighs the last of those that came."""
+        if taken:
+            what = taken[-1][1]
+            self._most = WINDOW
+            self._weigh(1, what[-1] if isinstance(what, list) else what)
+
+
 def stream(
     pool: _hec.Pool,
     kind: int,
@@ -73,35 +108,39 @@ def stream(
     ordered: bool,
 ) -> collections.abc.Iterator[typing.Any]:
     """Yields results while inputs are still being pulled; the iterable may be infinite. At most
-    WINDOW inputs have been pulled whose results were not yielded. The first thing it yields is
-    None: by then the workers have begun.
+    WINDOW inputs have been pulled whose results were not yielded, fewer if they are large. The
+    first thing it yields is None: by then the workers have begun.
     """
     source = iter(iterable)
     items: dict[int, typing.Any] = {}
     call = _hec.Call(kind, func, items, stream=True)
-    order = _Order(ordered)
+    order, window = _Order(ordered), _Window(len(pool.pids()))
     pulled = yielded = 0
     more, primed = True, False
     pool.open(call)
     try:
         while more or yielded < pulled:
-            stop = time.monotonic() + _PULL_S
-            while more and pulled - yielded < WINDOW and time.monotonic() < stop:
+            stop, before = time.monotonic() + _PULL_S, pulled
+            while more and pulled - yielded < window.size and time.monotonic() < stop:
                 try:
                     items[pulled] = next(source)
                 except StopIteration:
                     more = False
-                else:
-                    pulled += 1
+                    break
+                if pulled == before:
+                    window.see_input(items[pulled])
+                pulled += 1
             pool.extend(call, pulled)
             if not primed:
                 primed = True
                 yield None  # the workers have begun; the caller has not asked yet
-            if more and pulled - yielded < WINDOW:
+            if more and pulled - yielded < window.size:
                 pool.step(0)
             elif call.done < pulled:
                 pool.drive(call, once=True)
-            for good, value in order.sort(call.take()):
+            taken = call.take()
+            window.see_results(taken)
+            for good, value in order.sort(taken):
                 yielded += 1
                 if not good:
                     raise value
