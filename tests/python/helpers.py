@@ -83,7 +83,7 @@ def rss_kib() -> int:
 
 
 def forks_during(body: typing.Callable[[], object]) -> int:
-    """How many times the interpreter prepared a fork while the body ran."""
+    """How many times the interpreter prepared a fork, or several in a row, while the body ran."""
     counts = _fork_counter()
     before = counts[0]
     body()

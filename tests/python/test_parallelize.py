@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import functools
 import threading
+import os
 import typing
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import forks_during
+from helpers import children, forks_during
 
 from pyhec import parallel_processing as pp
 
@@ -163,7 +164,8 @@ def test_an_empty_frame_keeps_its_columns() -> None:
 
 
 def test_no_more_workers_than_items() -> None:
-    assert forks_during(lambda: pp.parallelize(double, [1, 2], n_cores=64)) == 2
+    siblings = pp.parallelize(lambda chunk: [len(children(os.getppid()))], [1, 2], n_cores=64)
+    assert max(siblings) <= 2
 
 
 @pytest.mark.parametrize("n", [0, -1, 5000, "many", "", True, False, b"max"])
