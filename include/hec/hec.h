@@ -8,6 +8,7 @@
 #include <hec/error.h>
 #include <hec/topology.h>
 #include <hec/task.h>
+#include <hec/array.h>
 #include <hec/pool.h>
 
 #ifdef __cplusplus

@@ -58,6 +58,9 @@ HEC_API int32_t hec_pool_pid(const hec_pool *pool, uint32_t k);
 /* Bytes of shared memory that have pages now: arrays in flight or kept warm. */
 HEC_API uint64_t hec_pool_memory(const hec_pool *pool);
 
+/* The same of all pools of this process, and of views that outlive theirs. Any thread. */
+HEC_API uint64_t hec_pools_memory(void);
+
 /* The inherited call, NULL when the pool has none. Borrowed. */
 HEC_API hec_call *hec_pool_inherited(const hec_pool *pool);
 

@@ -47,6 +47,7 @@ typedef struct hec_view {
     void *owner;    /* the engine's */
     uint64_t id;    /* the engine's */
     uint64_t forks; /* the engine's */
+    void *hold;     /* the engine's */
 } hec_view;
 
 /* Unmaps the view and gives its memory back to whoever made it. May come after the engine's end,

@@ -27,12 +27,19 @@ if TYPE_CHECKING:
     from ._parallel import Parallel as Parallel
     from ._parallel import delayed as delayed
     from ._pool import Pool as Pool
+    from ._shared import Memory as Memory
+    from ._shared import asshared as asshared
+    from ._shared import empty as empty
+    from ._shared import full as full
+    from ._shared import memory as memory
+    from ._shared import zeros as zeros
     from .executor import Executor as Executor
 
 #: Where each public name lives.
 _HOMES = {
     "Executor": "executor",
     "FileReadError": "_errors",
+    "Memory": "_shared",
     "NoFilesError": "_errors",
     "Parallel": "_parallel",
     "Partial": "_errors",
@@ -41,10 +48,15 @@ _HOMES = {
     "ResultError": "_errors",
     "TaskError": "_errors",
     "WorkerDied": "_errors",
+    "asshared": "_shared",
     "cpu_count": "_host",
     "delayed": "_parallel",
+    "empty": "_shared",
+    "full": "_shared",
     "host": "_host",
+    "memory": "_shared",
     "partial": "_errors",
+    "zeros": "_shared",
 }
 
 __all__ = ["__version__", "parallel_processing", *_HOMES]

@@ -22,6 +22,11 @@ PyObject *hecmod_block_new(hecmod_state *st, hec_view *view)
     return (PyObject *)b;
 }
 
+hec_view *hecmod_block_view(PyObject *o)
+{
+    return &((block *)o)->view;
+}
+
 static void block_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);

@@ -79,7 +79,8 @@ static int pack_shared(void *ctx, hec_outbox *out, hec_error *err)
 {
     hecmod_call *c = ctx;
     PyObject *shared = Py_BuildValue("(iO)", (int)c->kind, c->func);
-    int r = shared ? hecmod_pack(c->st, shared, (hecmod_way){true, c->known}, out, NULL) : -1;
+    int r =
+        shared ? hecmod_pack(c->st, shared, (hecmod_way){true, c->known, c, true}, out, NULL) : -1;
 
     (void)err;
     Py_XDECREF(shared);
@@ -95,8 +96,8 @@ static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_o
     for (Py_ssize_t k = 0; errors && k < PyList_GET_SIZE(list); k++) {
         PyObject *mark, *type, *why, *traceback;
 
-        if (hecmod_pack(c->st, PyList_GET_ITEM(list, k), (hecmod_way){true, c->known}, out, NULL) ==
-            0) {
+        if (hecmod_pack(c->st, PyList_GET_ITEM(list, k), (hecmod_way){true, c->known, c, false},
+                        out, NULL) == 0) {
             hec_outbox_clear(out);
             continue;
         }
@@ -134,7 +135,7 @@ static PyObject *some_items(hecmod_call *c, uint64_t first, uint32_t n)
 static int64_t pack_list(hecmod_call *c, uint64_t first, uint32_t n, hec_outbox *out,
                          uint64_t *bytes)
 {
-    hecmod_way way = {true, c->known};
+    hecmod_way way = {true, c->known, c, false};
     PyObject *list = some_items(c, first, n);
     int r = list ? hecmod_pack(c->st, list, way, out, bytes) : -1;
 
@@ -169,7 +170,7 @@ static int64_t pack(void *ctx, uint64_t first, uint32_t max, hec_outbox *out, he
         c->sent = first + n;
     if (PyList_CheckExact(c->items) && first + n <= (uint64_t)PyList_GET_SIZE(c->items)) {
         r = hecmod_pack_plain(c->st, PySequence_Fast_ITEMS(c->items) + first, n, true,
-                              (hecmod_way){true, c->known}, out, &bytes);
+                              (hecmod_way){true, c->known, c, false}, out, &bytes);
         r = r > 0 ? n : r;
     }
     if (r == 0)
@@ -372,6 +373,7 @@ static int call_clear(PyObject *self)
 {
     hecmod_call *c = (hecmod_call *)self;
 
+    hecmod_forget_lent(c);
     Py_CLEAR(c->func);
     Py_CLEAR(c->items);
     Py_CLEAR(c->results);

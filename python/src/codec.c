@@ -6,18 +6,21 @@
 
 #include <string.h>
 
-/* The pickler's buffer callback: keeps the large contiguous buffers in the list `self`, which
+/* The pickler's buffer callback: keeps the large contiguous buffers in the list `self[0]`, which
  * makes them travel out of band; answers true for the others, which go into the stream. */
 static PyObject *keep_buffer(PyObject *self, PyObject *buffer)
 {
     const Py_buffer *view = PyPickleBuffer_GetBuffer(buffer);
+    PyObject *list = PyTuple_GET_ITEM(self, 0);
+    hecmod_state *st = PyType_GetModuleState((PyTypeObject *)PyTuple_GET_ITEM(self, 1));
 
     if (!view)
         return NULL;
-    if ((size_t)view->len < HEC_BLOCK_MIN || PyList_GET_SIZE(self) >= (Py_ssize_t)HEC_BLOCKS_MAX ||
-        !PyBuffer_IsContiguous(view, 'A'))
+    /* A shared array is not copied however small it is: it would not be shared any more. */
+    if (PyList_GET_SIZE(list) >= (Py_ssize_t)HEC_BLOCKS_MAX || !PyBuffer_IsContiguous(view, 'A') ||
+        view->len == 0 || ((size_t)view->len < HEC_BLOCK_MIN && !hecmod_is_shared(st, view->obj)))
         Py_RETURN_TRUE;
-    if (PyList_Append(self, buffer) < 0)
+    if (PyList_Append(list, buffer) < 0)
         return NULL;
     Py_RETURN_FALSE;
 }
@@ -27,7 +30,8 @@ static PyMethodDef keep_buffer_def = {"keep_buffer", keep_buffer, METH_O, NULL};
 /* dumps(obj, 5, buffer_callback=…); the large buffers are appended to `buffers`. */
 static PyObject *dump(hecmod_state *st, PyObject *dumps, PyObject *obj, PyObject *buffers)
 {
-    PyObject *callback = PyCFunction_New(&keep_buffer_def, buffers);
+    PyObject *self = PyTuple_Pack(2, buffers, st->shared_type);
+    PyObject *callback = self ? PyCFunction_New(&keep_buffer_def, self) : NULL;
     PyObject *args[4] = {NULL, obj, st->protocol, callback};
     PyObject *bytes = NULL;
 
@@ -35,6 +39,7 @@ static PyObject *dump(hecmod_state *st, PyObject *dumps, PyObject *obj, PyObject
         bytes = PyObject_Vectorcall(dumps, args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
                                     st->kw_callback);
     Py_XDECREF(callback);
+    Py_XDECREF(self);
     if (!bytes) /* what a failed attempt kept must not travel with the next */
         PyList_SetSlice(buffers, 0, PyList_GET_SIZE(buffers), NULL);
     return bytes;
@@ -86,30 +91,6 @@ static PyObject *dump_somehow(hecmod_state *st, PyObject *obj, bool main_by_valu
     return cloud;
 }
 
-/* Copies the buffers into blocks; without the interpreter's lock, they may be large. Making the
- * block is done with it, since that looks into the environment. */
-static int add_blocks(PyObject *buffers, hec_outbox *out, uint64_t *bytes)
-{
-    hec_error err = {0};
-
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(buffers); i++) {
-        const Py_buffer *view = PyPickleBuffer_GetBuffer(PyList_GET_ITEM(buffers, i));
-        void *to;
-
-        if (!view)
-            return -1;
-        if (hec_outbox_block(out, (size_t)view->len, &to, &err) < 0) {
-            hecmod_raise(&err);
-            return -1;
-        }
-        Py_BEGIN_ALLOW_THREADS;
-        memcpy(to, view->buf, (size_t)view->len);
-        Py_END_ALLOW_THREADS;
-        *bytes += (uint64_t)view->len;
-    }
-    return 0;
-}
-
 int hecmod_pack_plain(hecmod_state *st, PyObject *const *values, Py_ssize_t n, bool as_list,
                       hecmod_way way, hec_outbox *out, uint64_t *ret_bytes)
 {
@@ -147,7 +128,7 @@ int hecmod_pack(hecmod_state *st, PyObject *obj, hecmod_way way, hec_outbox *out
     buffers = PyList_New(0);
     if (buffers)
         stream = dump_somehow(st, obj, way.main_by_value, buffers);
-    if (stream && add_blocks(buffers, out, &bytes) == 0) {
+    if (stream && hecmod_add_buffers(st, buffers, way, out, &bytes) == 0) {
         bytes += (uint64_t)PyBytes_GET_SIZE(stream);
         r = hec_outbox_payload(out, PyBytes_AS_STRING(stream), (size_t)PyBytes_GET_SIZE(stream),
                                &err);

@@ -41,13 +41,26 @@ static int module_exec(PyObject *module)
         return -1;
     if (add_type(module, &hecmod_block_spec, &st->block_type) < 0 ||
         add_type(module, &hecmod_call_spec, &st->call_type) < 0 ||
-        add_type(module, &hecmod_pool_spec, &st->pool_type) < 0)
+        add_type(module, &hecmod_pool_spec, &st->pool_type) < 0 ||
+        add_type(module, &hecmod_shared_spec, &st->shared_type) < 0)
         return -1;
     if (PyModule_AddIntConstant(module, "MAP", HECMOD_MAP) < 0 ||
         PyModule_AddIntConstant(module, "STAR", HECMOD_STAR) < 0 ||
         PyModule_AddIntConstant(module, "TASKS", HECMOD_TASKS) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", hec_version());
+}
+
+static PyObject *is_shared(PyObject *module, PyObject *o)
+{
+    return PyBool_FromLong(hecmod_is_shared(state_of(module), o));
+}
+
+static PyObject *pool_memory(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromUnsignedLongLong(hec_pools_memory());
 }
 
 static PyObject *in_worker(PyObject *module, PyObject *unused)
@@ -63,6 +76,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(st->block_type);
     Py_VISIT(st->call_type);
     Py_VISIT(st->pool_type);
+    Py_VISIT(st->shared_type);
     Py_VISIT(st->dumps);
     Py_VISIT(st->loads);
     Py_VISIT(st->cloud_dumps);
@@ -80,6 +94,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(st->block_type);
     Py_CLEAR(st->call_type);
     Py_CLEAR(st->pool_type);
+    Py_CLEAR(st->shared_type);
     Py_CLEAR(st->dumps);
     Py_CLEAR(st->loads);
     Py_CLEAR(st->protocol);
@@ -109,6 +124,12 @@ static PyMethodDef module_methods[] = {
      "first {}. None where values are not text or do not repeat."},
     {"decode_column", hecmod_decode_column, METH_VARARGS,
      "decode_column(codes, table, array, at)\n\nThe other way: fills array[at:]."},
+    {"array_memory", hecmod_array_memory, METH_NOARGS,
+     "array_memory() -> (arrays, held, warm, given_back)\n\nWhat shared arrays take, in bytes."},
+    {"is_shared", is_shared, METH_O,
+     "is_shared(array) -> bool\n\nWhether it lies in the memory of a Shared."},
+    {"pool_memory", pool_memory, METH_NOARGS,
+     "pool_memory() -> int\n\nBytes of shared memory that all pools of this process hold now."},
     {"in_worker", in_worker, METH_NOARGS,
      "in_worker() -> bool\n\nWhether this process is a worker of a pool."},
     {NULL, NULL, 0, NULL},

@@ -88,9 +88,13 @@ static void end_pool(hecmod_pool *p, hec_pool_end how)
 
     p->pool = NULL;
     Py_BEGIN_ALLOW_THREADS hec_pool_destroy(pool, how);
-    Py_END_ALLOW_THREADS for (Py_ssize_t i = 0; p->calls && i < PyList_GET_SIZE(p->calls);
-                              i++)((hecmod_call *)PyList_GET_ITEM(p->calls, i))
-        ->call = NULL;
+    Py_END_ALLOW_THREADS;
+    for (Py_ssize_t i = 0; p->calls && i < PyList_GET_SIZE(p->calls); i++) {
+        hecmod_call *c = (hecmod_call *)PyList_GET_ITEM(p->calls, i);
+
+        c->call = NULL;
+        hecmod_forget_lent(c);
+    }
     if (p->calls)
         PyList_SetSlice(p->calls, 0, PyList_GET_SIZE(p->calls), NULL);
     p->worker.inherited = NULL;

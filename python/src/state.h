@@ -6,6 +6,8 @@
  *   error.c    hec_error -> Python exception
  *   block.c    Block: shared memory as a buffer
  *   codec.c    objects <-> messages
+ *   lend.c     large buffers -> messages, without copies where that is possible
+ *   shared.c   Shared: memory that several processes see
  *   plain.c    the same for small plain values, without the pickler
  *   steady.c   which functions of __main__ a worker has
  *   call.c     Call: the parent's half of a call (packs tasks, takes results)
@@ -40,7 +42,7 @@ typedef struct hecmod_bytes {
 } hecmod_bytes;
 
 typedef struct hecmod_state {
-    PyTypeObject *block_type, *call_type, *pool_type;
+    PyTypeObject *block_type, *call_type, *pool_type, *shared_type;
     PyObject *dumps, *loads; /* of _pickle */
     PyObject *protocol;      /* 5 */
     PyObject *kw_buffers;    /* ("buffers",) */
@@ -69,13 +71,16 @@ PyObject *hecmod_errors(hecmod_state *st);
 /* block.c */
 extern PyType_Spec hecmod_block_spec;
 PyObject *hecmod_block_new(hecmod_state *st, hec_view *view); /* takes the view over, always */
+hec_view *hecmod_block_view(PyObject *o);                     /* borrowed */
 
 /* codec.c */
 
 /* How objects are packed. */
 typedef struct hecmod_way {
-    bool main_by_value; /* __main__ may be another one where they go */
-    PyObject *known;    /* what it has of this one, see hecmod_known_main(), or NULL */
+    bool main_by_value;       /* __main__ may be another one where they go */
+    PyObject *known;          /* what it has of this one, see hecmod_known_main(), or NULL */
+    struct hecmod_call *call; /* on the way to workers: the call, or NULL */
+    bool for_all;             /* every worker gets this */
 } hecmod_way;
 
 /* Packs obj into the outbox: large buffers as blocks, the rest as payload. What the plain pickler
@@ -90,6 +95,21 @@ PyObject *hecmod_unpack(hecmod_state *st, const hec_message *m);
  * 1; 0 when they are not, then nothing was packed. */
 int hecmod_pack_plain(hecmod_state *st, PyObject *const *values, Py_ssize_t n, bool as_list,
                       hecmod_way way, hec_outbox *out, uint64_t *ret_bytes);
+
+/* lend.c */
+
+/* Adds the buffers of a list to a message. -1 with an exception set. */
+int hecmod_add_buffers(hecmod_state *st, PyObject *buffers, hecmod_way way, hec_outbox *out,
+                       uint64_t *bytes);
+/* Whether the memory of an array or another buffer is a Shared's. */
+bool hecmod_is_shared(hecmod_state *st, PyObject *o);
+/* Forgets what was copied for all tasks of a call. */
+void hecmod_forget_lent(struct hecmod_call *c);
+
+/* shared.c */
+extern PyType_Spec hecmod_shared_spec;
+hec_array *hecmod_shared_array(PyObject *o); /* borrowed */
+PyObject *hecmod_array_memory(PyObject *module, PyObject *unused);
 
 /* Whether a pickle has something to say of __main__. */
 bool hecmod_mentions_main(PyObject *bytes);
@@ -125,12 +145,13 @@ enum hecmod_kind {
 typedef struct hecmod_call {
     PyObject_HEAD hecmod_state *st;
     enum hecmod_kind kind;
-    PyObject *func;     /* None for HECMOD_TASKS */
-    PyObject *items;    /* a list, or a dict of those that are on their way */
-    PyObject *results;  /* a list with a place for each task, or NULL: a stream */
-    PyObject *ready;    /* a stream's list of (first, [values]) and (index, exception) */
-    PyObject *failures; /* dict: index -> exception */
-    PyObject *known;    /* of the pool in which it is open, see hecmod_known_main() */
+    PyObject *func;           /* None for HECMOD_TASKS */
+    PyObject *items;          /* a list, or a dict of those that are on their way */
+    PyObject *results;        /* a list with a place for each task, or NULL: a stream */
+    PyObject *ready;          /* a stream's list of (first, [values]) and (index, exception) */
+    PyObject *failures;       /* dict: index -> exception */
+    struct hecmod_lent *lent; /* see lend.c */
+    PyObject *known;          /* of the pool in which it is open, see hecmod_known_main() */
     uint64_t total, done;
     uint64_t sent;   /* tasks below this have been packed */
     uint64_t bytes;  /* mean size of a packed task */

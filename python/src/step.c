@@ -96,6 +96,7 @@ static void close_call(hecmod_pool *p, hecmod_call *c)
 
     hec_call_close(c->call);
     c->call = NULL;
+    hecmod_forget_lent(c);
     if (i < 0 || PyList_SetSlice(p->calls, i, i + 1, NULL) < 0)
         PyErr_WriteUnraisable(NULL);
 }

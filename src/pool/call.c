@@ -104,6 +104,7 @@ void hec_call_close(hec_call *call)
         p->inherited = NULL;
     }
     call_free(call);
+    hec__store_collect(&p->store); /* what was lent for this call is not needed any more */
 }
 
 uint64_t hec__call_answered(hec_call *call, uint64_t first, uint64_t count)

@@ -268,8 +268,8 @@ int hec__pool_dispatch(hec_pool *p, hec_error *err)
 }
 
 /* What it is worth, in nanoseconds, to have another worker do the free tasks of a batch: their work
- * by the call's pace, or, since a pace can be wrong, the time for which they have been kept waiting.
- * 0: nothing is free. */
+ * by the call's pace, or, since a pace can be wrong, the time for which they have been kept
+ * waiting. 0: nothing is free. */
 static uint64_t worth(const hec_call *call, uint64_t look, uint64_t now, uint64_t since)
 {
     uint64_t work = hec__claim_free(look) * call->pace.task_ns;

@@ -56,6 +56,13 @@ typedef struct hec__slot {
     hec__claim self;
 } hec__slot;
 
+/* Instead of a size class: the entry is a lease. It says where memory lies that is lent to a
+ * receiver, and who has it; the receiver gives it back as it does a block. Only the parent lends.
+ */
+#define HEC__LEASE_VIEW   0xfffffff0u /* a block of a worker, that the parent has as a view */
+#define HEC__LEASE_SHARED 0xfffffff1u /* part of the parent's file of arrays */
+#define HEC__LEASE_COPY   0xfffffff2u /* the same, to be seen privately */
+
 enum hec__block_state {
     HEC__BLOCK_FREE = 0, /* nobody's; may hold pages */
     HEC__BLOCK_MADE,     /* being filled by its maker */
@@ -66,9 +73,9 @@ typedef struct hec__block {
     _Atomic uint32_t state;
     _Atomic uint32_t next; /* in the stack of blocks given back: index + 1, 0 ends it */
     uint32_t holder;       /* SENT: to which worker, or HEC__PARENT */
-    uint32_t size_class;
-    uint64_t offset;    /* in the data file */
-    uint64_t committed; /* bytes that have pages */
+    uint32_t size_class;   /* or HEC__LEASE_... */
+    uint64_t offset;       /* in the data file, or the file of arrays */
+    uint64_t committed;    /* bytes that have pages */
 } hec__block;
 
 /* The blocks one process has made. Written by it alone, but for `given_back`, which receivers push
@@ -88,7 +95,8 @@ static_assert(sizeof(hec__slot) % 64 == 0, "slots do not share cache lines");
 typedef struct hec__ref {
     uint32_t maker; /* store number: 0 the parent, k + 1 worker k */
     uint32_t block;
-    uint64_t size; /* bytes in use */
+    uint64_t size : 48; /* bytes in use */
+    uint64_t skip : 16; /* of a lease: where they begin, less than a page */
 } hec__ref;
 
 enum hec__rec_kind {

@@ -2,6 +2,8 @@
 #include "pool/message.h"
 
 #include "base/error.h"
+#include "pool/array.h"
+#include "sys/shm.h"
 
 #include <assert.h>
 
@@ -12,19 +14,74 @@ static uint64_t record_size(const struct hec_outbox *o)
     return (n + 63) & ~UINT64_C(63);
 }
 
+static int check_room(const hec_outbox *o, hec_error *err)
+{
+    if (!o->rec && o->nrefs < HEC_BLOCKS_MAX)
+        return 0;
+    return hec__fail(err, HEC_EINVAL, 0,
+                     o->rec ? "a block must be added before the payload"
+                            : "more than %u blocks in one message",
+                     HEC_BLOCKS_MAX);
+}
+
 int hec_outbox_block(hec_outbox *o, size_t size, void **ret_data, hec_error *err)
 {
-    int r;
+    int r = check_room(o, err);
 
-    if (o->rec || o->nrefs == HEC_BLOCKS_MAX)
-        return hec__fail(err, HEC_EINVAL, 0,
-                         o->rec ? "a block must be added before the payload"
-                                : "more than %u blocks in one message",
-                         HEC_BLOCKS_MAX);
+    if (r < 0)
+        return r;
     r = hec__store_make(o->store, size, &o->refs[o->nrefs], ret_data, err);
     if (r == 0)
         o->nrefs++;
     return r;
+}
+
+int hec_outbox_lend_array(hec_outbox *o, hec_array *array, size_t offset, size_t size, hec_lend how,
+                          hec_error *err)
+{
+    int r = check_room(o, err);
+
+    if (r < 0)
+        return r;
+    if (offset > hec_array_size(array) || size > hec_array_size(array) - offset)
+        return hec__fail(err, HEC_EINVAL, 0, "this is more than the array has");
+    if (o->store->number != 0 || !hec__array_is_ours(array))
+        return 0;
+    r = hec__store_lend(o->store, how == HEC_LEND_SHARED ? HEC__LEASE_SHARED : HEC__LEASE_COPY,
+                        hec__array_offset(array) + offset, size, (hec__lent){.array = array},
+                        &o->refs[o->nrefs], err);
+    if (r < 0)
+        return r;
+    hec_array_ref(array);
+    o->nrefs++;
+    return 1;
+}
+
+int hec_outbox_lend_view(hec_outbox *o, hec_view *view, size_t offset, size_t size, hec_error *err)
+{
+    const hec__segment *s = o->store->segment;
+    hec__hold *hold;
+    uint64_t at;
+    int r = check_room(o, err);
+
+    if (r < 0)
+        return r;
+    if (offset > view->size || size > view->size - offset)
+        return hec__fail(err, HEC_EINVAL, 0, "this is more than the view has");
+    if (view->owner != s || o->store->number != 0 || !hec__segment_view_offset(view, &at) ||
+        !hec__shm_is_clean((char *)view->data + offset, size))
+        return 0;
+    hold = hec__segment_hold(view);
+    if (!hold)
+        return hec__fail(err, HEC_ENOMEM, 0, "cannot keep track of memory that is lent");
+    r = hec__store_lend(o->store, HEC__LEASE_VIEW, at + offset, size, (hec__lent){.hold = hold},
+                        &o->refs[o->nrefs], err);
+    if (r < 0) {
+        hec__hold_release(hold);
+        return r;
+    }
+    o->nrefs++;
+    return 1;
 }
 
 /* Reserves the record, waiting where the outbox may. NULL: no use. */

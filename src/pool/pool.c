@@ -14,7 +14,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A parent that is always busy would never sleep, and so never hear of a death. */
@@ -172,9 +171,7 @@ int32_t hec_pool_pid(const hec_pool *p, uint32_t k)
 
 uint64_t hec_pool_memory(const hec_pool *p)
 {
-    struct stat st;
-
-    return fstat(p->segment->data_fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+    return hec__segment_memory(p->segment);
 }
 
 hec_call *hec_pool_inherited(const hec_pool *p)

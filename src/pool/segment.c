@@ -2,11 +2,17 @@
 #include "pool/segment.h"
 
 #include "base/error.h"
+#include "pool/array.h"
 #include "sys/child.h"
 #include "sys/shm.h"
 
+#include <hec/pool.h>
+
 #include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A process may map 65,530 areas by default. Beyond this many views blocks are copied to the heap
@@ -15,6 +21,49 @@
 #define COPIED_VIEW UINT64_MAX
 
 _Atomic uint32_t hec__segment_views;
+
+/* The segments of this process, for one question: how much memory all its pools hold. */
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static hec__segment *list;
+
+static void enlist(hec__segment *s)
+{
+    pthread_mutex_lock(&list_lock);
+    s->next = list;
+    list = s;
+    pthread_mutex_unlock(&list_lock);
+}
+
+static void delist(hec__segment *s)
+{
+    hec__segment **at;
+
+    pthread_mutex_lock(&list_lock);
+    for (at = &list; *at && *at != s; at = &(*at)->next)
+        continue;
+    if (*at)
+        *at = s->next;
+    pthread_mutex_unlock(&list_lock);
+}
+
+uint64_t hec__segment_memory(const hec__segment *s)
+{
+    struct stat st;
+
+    return fstat(s->data_fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+uint64_t hec_pools_memory(void)
+{
+    uint64_t bytes = 0;
+
+    pthread_mutex_lock(&list_lock);
+    for (const hec__segment *s = list; s; s = s->next)
+        if (s->pid == getpid())
+            bytes += hec__segment_memory(s);
+    pthread_mutex_unlock(&list_lock);
+    return bytes;
+}
 
 static uint64_t round64(uint64_t n)
 {
@@ -45,7 +94,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     hec__fork_mark(); /* the history begins here */
     s->refs = 1;
     s->pid = getpid();
-    s->control_fd = s->data_fd = -1;
+    s->control_fd = s->data_fd = s->arrays_fd = -1;
     s->nworkers = nworkers;
     s->store_bytes = store_bytes(nworkers);
     s->size = rings_at;
@@ -53,6 +102,8 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     r = hec__shm_create("hec-control", file_size, &s->control_fd, err);
     if (r == 0)
         r = hec__shm_create("hec-data", (nworkers + 1) * s->store_bytes, &s->data_fd, err);
+    if (r == 0) /* before any worker is forked: it has to have it */
+        r = hec__array_file(&s->arrays_fd, err);
     if (r == 0)
         r = hec__shm_map(s->control_fd, 0, s->size, HEC__SHM_SHARED, &p, err);
     if (r < 0 || !p) {
@@ -60,6 +111,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
         return r;
     }
     assert(p);
+    s->arrays_size = hec__array_limit();
     s->head = p;
     s->slots = (hec__slot *)(void *)((char *)p + slots_at);
     s->tables = (hec__table *)(void *)((char *)p + tables_at);
@@ -67,6 +119,7 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     s->head->nworkers = nworkers;
     s->head->size = file_size;
     s->head->store_bytes = s->store_bytes;
+    enlist(s);
     *ret = s;
     return 0;
 }
@@ -81,6 +134,8 @@ hec__segment *hec__segment_of_child(const hec__segment *parents)
     s->pid = getpid();
     s->control_fd = parents->control_fd;
     s->data_fd = parents->data_fd;
+    s->arrays_fd = parents->arrays_fd;
+    s->arrays_size = parents->arrays_size;
     s->nworkers = parents->nworkers;
     s->store_bytes = parents->store_bytes;
     s->size = parents->size;
@@ -96,6 +151,7 @@ void hec__segment_unref(hec__segment *s)
     /* Release, then acquire by the last: all uses of the segment happen before its end. */
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;
+    delist(s);
     if (s->head)
         munmap(s->head, s->size);
     if (s->control_fd >= 0)
@@ -124,6 +180,43 @@ static hec__block *block_of(const hec__segment *s, const hec__ref *ref)
     return &s->tables[ref->maker].blocks[ref->block];
 }
 
+static bool is_lease(const hec__block *b)
+{
+    return b->size_class >= HEC__LEASE_VIEW;
+}
+
+static bool is_lease_sound(const hec__segment *s, const hec__block *b, const hec__ref *ref)
+{
+    uint64_t limit =
+        b->size_class == HEC__LEASE_VIEW ? (s->nworkers + 1) * s->store_bytes : s->arrays_size;
+
+    return b->size_class <= HEC__LEASE_COPY && b->offset % hec__page_size() == 0 &&
+           b->offset <= limit && b->committed <= limit - b->offset &&
+           ref->skip < hec__page_size() && ref->skip + ref->size <= b->committed;
+}
+
+/* Maps what a ref names. *ret_data is where its bytes begin, behind up to a page of others. */
+static int map_ref(const hec__segment *s, const hec__ref *ref, enum hec__shm_view view,
+                   void **ret_data, hec_error *err)
+{
+    const hec__block *b = block_of(s, ref);
+    bool arrays = b->size_class == HEC__LEASE_SHARED || b->size_class == HEC__LEASE_COPY;
+    size_t mapped = hec__page_round(ref->skip + (ref->size ? ref->size : 1));
+    void *p;
+    int r = hec__shm_map(arrays ? s->arrays_fd : s->data_fd, b->offset, mapped, view, &p, err);
+
+    if (r == 0)
+        *ret_data = (char *)p + ref->skip;
+    return r;
+}
+
+static void unmap(void *data, size_t size)
+{
+    size_t skip = (uintptr_t)data % hec__page_size();
+
+    munmap((char *)data - skip, hec__page_round(skip + (size ? size : 1)));
+}
+
 bool hec__segment_is_ref(const hec__segment *s, const hec__ref *ref)
 {
     const hec__block *b;
@@ -132,7 +225,9 @@ bool hec__segment_is_ref(const hec__segment *s, const hec__ref *ref)
         ref->block >= atomic_load_explicit(&s->tables[ref->maker].used, memory_order_relaxed))
         return false;
     b = block_of(s, ref);
-    return b->state == HEC__BLOCK_SENT && ref->size <= b->committed &&
+    if (is_lease(b))
+        return b->state == HEC__BLOCK_SENT && ref->maker == 0 && is_lease_sound(s, b, ref);
+    return b->state == HEC__BLOCK_SENT && ref->skip == 0 && ref->size <= b->committed &&
            b->committed <= s->store_bytes && b->offset % hec__page_size() == 0 &&
            b->offset - ref->maker * s->store_bytes <= s->store_bytes - b->committed;
 }
@@ -140,9 +235,8 @@ bool hec__segment_is_ref(const hec__segment *s, const hec__ref *ref)
 /* The way out when there are too many mappings: a copy on the heap, the block goes back at once. */
 static int copy_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, hec_error *err)
 {
-    size_t mapped = hec__page_round(ref->size ? ref->size : 1);
     void *from, *copy;
-    int r = hec__shm_map(s->data_fd, block_of(s, ref)->offset, mapped, HEC__SHM_SHARED, &from, err);
+    int r = map_ref(s, ref, HEC__SHM_SHARED, &from, err);
 
     if (r == 0) {
         copy = malloc(ref->size ? ref->size : 1);
@@ -153,7 +247,7 @@ static int copy_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, h
             r = hec__fail(err, HEC_ENOMEM, 0, "cannot take %llu bytes",
                           (unsigned long long)ref->size);
         }
-        munmap(from, mapped);
+        unmap(from, ref->size);
     }
     hec__segment_give_back(s, ref);
     return r;
@@ -161,12 +255,16 @@ static int copy_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, h
 
 int hec__segment_view(hec__segment *s, const hec__ref *ref, hec_view *ret_view, hec_error *err)
 {
-    size_t mapped = hec__page_round(ref->size ? ref->size : 1);
+    bool shared = block_of(s, ref)->size_class == HEC__LEASE_SHARED;
+    bool many = atomic_load_explicit(&hec__segment_views, memory_order_relaxed) >= VIEWS_MAX;
     void *p;
 
-    if (atomic_load_explicit(&hec__segment_views, memory_order_relaxed) >= VIEWS_MAX)
-        return copy_view(s, ref, ret_view, err);
-    if (hec__shm_map(s->data_fd, block_of(s, ref)->offset, mapped, HEC__SHM_PRIVATE, &p, NULL) < 0)
+    /* A copy of what is to be shared would not be what was asked for: better none than that. */
+    if (shared && map_ref(s, ref, HEC__SHM_SHARED, &p, err) < 0) {
+        hec__segment_give_back(s, ref);
+        return HEC_ENOMEM;
+    }
+    if (!shared && (many || map_ref(s, ref, HEC__SHM_PRIVATE, &p, NULL) < 0))
         return copy_view(s, ref, ret_view, err);
     atomic_fetch_add_explicit(&hec__segment_views, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
@@ -186,7 +284,8 @@ void hec__segment_give_back(hec__segment *s, const hec__ref *ref)
 
     if (atomic_load_explicit(&s->closed, memory_order_acquire)) {
         atomic_store_explicit(&b->state, HEC__BLOCK_FREE, memory_order_relaxed);
-        hec__shm_release(s->data_fd, b->offset, hec__page_round(b->committed), NULL);
+        if (!is_lease(b))
+            hec__shm_release(s->data_fd, b->offset, hec__page_round(b->committed), NULL);
         return;
     }
     /* A push; the maker takes the whole stack at once, so there is no ABA. Release: we are done
@@ -198,25 +297,72 @@ void hec__segment_give_back(hec__segment *s, const hec__ref *ref)
                                                   memory_order_release, memory_order_relaxed));
 }
 
-void hec_view_release(hec_view *view)
+bool hec__segment_view_offset(const hec_view *view, uint64_t *ret_offset)
+{
+    const hec__segment *s = view->owner;
+    hec__ref ref = {.maker = (uint32_t)(view->id >> 32), .block = (uint32_t)view->id};
+
+    /* What is lent to this process is not its to lend on: whoever lent it may take it back. */
+    if (!s || view->id == COPIED_VIEW || is_lease(block_of(s, &ref)))
+        return false;
+    *ret_offset = block_of(s, &ref)->offset;
+    return true;
+}
+
+struct hec__hold {
+    _Atomic uint32_t refs;
+    hec_view view;
+};
+
+hec__hold *hec__segment_hold(hec_view *view)
+{
+    hec__hold *hold = view->hold;
+
+    if (!hold) {
+        hold = calloc(1, sizeof *hold);
+        if (!hold)
+            return NULL;
+        hold->refs = 1; /* the view's own */
+        hold->view = *view;
+        view->hold = hold;
+    }
+    atomic_fetch_add_explicit(&hold->refs, 1, memory_order_relaxed);
+    return hold;
+}
+
+static void release(const hec_view *view)
 {
     hec__segment *s = view->owner;
-    hec__ref ref = {(uint32_t)(view->id >> 32), (uint32_t)view->id, view->size};
+    hec__ref ref = {(uint32_t)(view->id >> 32), (uint32_t)view->id, view->size, 0};
 
-    if (view->id == COPIED_VIEW) {
+    unmap(view->data, view->size);
+    /* A child that was forked with the view has a copy of it; the block is its parent's. */
+    if (s->pid != getpid())
+        return;
+    atomic_fetch_sub_explicit(&hec__segment_views, 1, memory_order_relaxed);
+    /* A child forked since may be looking at these very pages through the mapping that it
+     * inherited: then they must stay as they are until the memory as a whole goes. */
+    if (hec__fork_alone(view->forks))
+        hec__segment_give_back(s, &ref);
+    hec__segment_unref(s);
+}
+
+void hec__hold_release(hec__hold *hold)
+{
+    if (atomic_fetch_sub_explicit(&hold->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    release(&hold->view);
+    free(hold);
+}
+
+void hec_view_release(hec_view *view)
+{
+    if (view->id == COPIED_VIEW)
         free(view->data);
-    } else if (s) {
-        munmap(view->data, hec__page_round(view->size ? view->size : 1));
-        /* A child that was forked with the view has a copy of it; the block is its parent's. */
-        if (s->pid == getpid()) {
-            atomic_fetch_sub_explicit(&hec__segment_views, 1, memory_order_relaxed);
-            /* A child forked since may be looking at these very pages through the mapping that it
-             * inherited: then they must stay as they are until the memory as a whole goes. */
-            if (hec__fork_alone(view->forks))
-                hec__segment_give_back(s, &ref);
-            hec__segment_unref(s);
-        }
-    }
+    else if (view->hold)
+        hec__hold_release(view->hold);
+    else if (view->owner)
+        release(view);
     *view = (hec_view){0};
 }
 
@@ -240,7 +386,7 @@ void hec__segment_close(hec__segment *s)
 
             if (b->state == HEC__BLOCK_SENT && b->holder == HEC__PARENT)
                 continue;
-            if (b->committed)
+            if (b->committed && !is_lease(b))
                 hec__shm_release(s->data_fd, b->offset, hec__page_round(b->committed), NULL);
         }
     }

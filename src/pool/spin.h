@@ -16,8 +16,9 @@
 
 #define HEC__SPIN_NS   20000u
 #define HEC__LINGER_NS 10000000u /* at most */
-#define HEC__AWAY_NS   300000u /* who took an offered core for so long wants it; less is the system \
-                                */
+#define HEC__AWAY_NS                                                                               \
+    300000u /* who took an offered core for so long wants it; less is the system                   \
+             */
 
 /* Counts a process in (+1) or out (-1); *flag says whether it is in, for the day it dies. */
 static inline void hec__awake_add(hec__head *head, _Atomic uint32_t *flag, int by)

@@ -52,11 +52,34 @@ static void unmap(hec__store *a, uint32_t i)
     a->maps[i] = NULL;
 }
 
+static bool is_lease(const hec__block *b)
+{
+    return b->size_class >= HEC__LEASE_VIEW;
+}
+
+/* A lease is over: lets go of what was lent. */
+static void end_lease(hec__store *a, uint32_t i)
+{
+    hec__lent lent = a->lent[i];
+
+    atomic_store_explicit(&a->table->blocks[i].state, HEC__BLOCK_FREE, memory_order_relaxed);
+    a->lent[i] = (hec__lent){0};
+    a->links[i] = a->lease_list;
+    a->lease_list = i + 1;
+    hec_array_unref(lent.array);
+    if (lent.hold)
+        hec__hold_release(lent.hold);
+}
+
 /* Puts a free block where it belongs: warm while there is room for it, else without pages. */
 static void shelve(hec__store *a, uint32_t i)
 {
     hec__block *b = &a->table->blocks[i];
 
+    if (is_lease(b)) {
+        end_lease(a, i);
+        return;
+    }
     atomic_store_explicit(&b->state, HEC__BLOCK_FREE, memory_order_relaxed);
     if (a->maps[i] && a->warm + b->committed <= a->warm_max) {
         a->warm += b->committed;
@@ -75,6 +98,7 @@ static int grow(hec__store *a, uint32_t need, hec_error *err)
     uint32_t cap = a->maps_cap ? a->maps_cap : 64;
     void **maps;
     uint32_t *links;
+    hec__lent *lent;
 
     if (need <= a->maps_cap)
         return 0;
@@ -86,9 +110,13 @@ static int grow(hec__store *a, uint32_t need, hec_error *err)
     links = realloc(a->links, cap * sizeof *links);
     if (links)
         a->links = links;
-    if (!maps || !links)
+    lent = realloc(a->lent, cap * sizeof *lent);
+    if (lent)
+        a->lent = lent;
+    if (!maps || !links || !lent)
         return hec__fail(err, HEC_ENOMEM, 0, "cannot keep track of %u blocks", cap);
     memset(maps + a->maps_cap, 0, (cap - a->maps_cap) * sizeof *maps);
+    memset(lent + a->maps_cap, 0, (cap - a->maps_cap) * sizeof *lent);
     a->maps_cap = cap;
     return 0;
 }
@@ -118,34 +146,83 @@ void hec__store_fini(hec__store *a)
     uint32_t used = a->table ? atomic_load_explicit(&a->table->used, memory_order_relaxed) : 0;
 
     for (uint32_t i = 0; i < used && i < a->maps_cap; i++)
-        unmap(a, i);
+        if (a->lent[i].array || a->lent[i].hold)
+            end_lease(a, i);
+        else
+            unmap(a, i);
     free(a->maps);
     free(a->links);
+    free(a->lent);
+    a->lent = NULL;
     a->maps = NULL;
     a->links = NULL;
     a->maps_cap = 0;
 }
 
-/* A block that never existed before; index + 1, or 0 with the error set. */
-static uint32_t make_new(hec__store *a, uint32_t size_class, hec_error *err)
+/* An entry of the table that was never used, marked as one without memory; index + 1, or 0 with the
+ * error set. */
+static uint32_t make_entry(hec__store *a, hec_error *err)
 {
     uint32_t i = atomic_load_explicit(&a->table->used, memory_order_relaxed);
-    hec__block *b = &a->table->blocks[i];
-    uint64_t store_bytes = a->segment->head->store_bytes;
 
-    if (i == HEC__STORE_BLOCKS || a->table->end + class_size(size_class) > store_bytes) {
+    if (i == HEC__STORE_BLOCKS) {
         hec__fail(err, HEC_ENOMEM, 0, "too many large arrays are alive at once (%u)", i);
         return 0;
     }
     if (grow(a, i + 1, err) < 0)
         return 0;
-    b->size_class = size_class;
-    b->committed = 0;
-    b->offset = a->number * store_bytes + a->table->end;
-    a->table->end += class_size(size_class);
+    a->table->blocks[i].size_class = HEC__LEASE_VIEW;
+    a->table->blocks[i].committed = 0;
     /* Release: whoever walks the table after our death sees whole entries. */
     atomic_store_explicit(&a->table->used, i + 1, memory_order_release);
     return i + 1;
+}
+
+/* A block that never existed before; index + 1, or 0 with the error set. */
+static uint32_t make_new(hec__store *a, uint32_t size_class, hec_error *err)
+{
+    uint64_t store_bytes = a->segment->head->store_bytes, at = a->table->end;
+    uint32_t i;
+    hec__block *b;
+
+    if (at + class_size(size_class) > store_bytes) {
+        hec__fail(err, HEC_ENOMEM, 0, "too many large arrays are alive at once (%s of them)",
+                  hec__format_bytes(at, (char[32]){0}, 32));
+        return 0;
+    }
+    i = make_entry(a, err);
+    if (!i)
+        return 0;
+    b = &a->table->blocks[i - 1];
+    b->offset = a->number * store_bytes + at;
+    a->table->end = at + class_size(size_class);
+    b->size_class = size_class;
+    return i;
+}
+
+int hec__store_lend(hec__store *a, uint32_t lease_class, uint64_t offset, size_t size,
+                    hec__lent lent, hec__ref *ret_ref, hec_error *err)
+{
+    uint32_t i;
+    uint64_t skip = offset % hec__page_size();
+    hec__block *b;
+
+    hec__store_collect(a);
+    i = a->lease_list;
+    if (i)
+        a->lease_list = a->links[i - 1];
+    else
+        i = make_entry(a, err);
+    if (!i)
+        return HEC_ENOMEM;
+    b = &a->table->blocks[--i];
+    b->size_class = lease_class;
+    b->offset = offset - skip;
+    b->committed = skip + size;
+    atomic_store_explicit(&b->state, HEC__BLOCK_MADE, memory_order_relaxed);
+    a->lent[i] = lent;
+    *ret_ref = (hec__ref){.maker = a->number, .block = i, .size = size, .skip = skip};
+    return 0;
 }
 
 /* Gives the block pages for `size` bytes and a mapping. */
@@ -196,7 +273,7 @@ int hec__store_make(hec__store *a, size_t size, hec__ref *ret_ref, void **ret_da
         shelve(a, i);
         return r;
     }
-    *ret_ref = (hec__ref){a->number, i, size};
+    *ret_ref = (hec__ref){.maker = a->number, .block = i, .size = size};
     *ret_data = a->maps[i];
     return 0;
 }
@@ -240,8 +317,22 @@ void hec__store_collect(hec__store *a)
     while (i && i <= used && i <= a->maps_cap && n++ < used) {
         hec__block *b = &a->table->blocks[i - 1];
 
-        if (b->state == HEC__BLOCK_SENT && b->size_class < HEC__SIZE_CLASSES)
+        if (b->state == HEC__BLOCK_SENT && (b->size_class < HEC__SIZE_CLASSES || is_lease(b)))
             shelve(a, i - 1);
         i = atomic_load_explicit(&b->next, memory_order_relaxed);
     }
+}
+
+void hec__store_trim(hec__store *a)
+{
+    uint64_t warm_max = a->warm_max;
+
+    hec__store_collect(a);
+    a->warm_max = 0; /* shelving finds no room among the warm */
+    for (uint32_t c = 0; c < HEC__SIZE_CLASSES; c++)
+        for (uint32_t i; (i = pop(a, a->warm_list, c));) {
+            a->warm -= a->table->blocks[i - 1].committed;
+            shelve(a, i - 1);
+        }
+    a->warm_max = warm_max;
 }

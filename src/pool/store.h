@@ -12,7 +12,15 @@
 
 #include "pool/segment.h"
 
+#include <hec/array.h>
+
 #define HEC__SIZE_CLASSES 96 /* four per doubling, from 256 KiB on */
+
+/* What a lease keeps alive: one of the two. */
+typedef struct hec__lent {
+    hec_array *array;
+    hec__hold *hold;
+} hec__lent;
 
 typedef struct hec__store {
     hec__segment *segment; /* borrowed */
@@ -21,7 +29,9 @@ typedef struct hec__store {
     uint64_t warm, warm_max; /* bytes of free blocks that keep their pages */
     void **maps;             /* [maps_cap]; where this process has mapped block i, or NULL */
     uint32_t *links;         /* [maps_cap]; in the lists below: index + 1, 0 ends it */
+    hec__lent *lent;         /* [maps_cap]; of entries that are leases */
     uint32_t maps_cap;
+    uint32_t lease_list;                   /* entries that were leases and are free: index + 1 */
     uint32_t warm_list[HEC__SIZE_CLASSES]; /* free, mapped and with pages: index + 1 */
     uint32_t cold_list[HEC__SIZE_CLASSES]; /* free, without pages */
     uint64_t (*available)(void); /* bytes that may still be allocated; NULL: do not look */
@@ -37,6 +47,12 @@ void hec__store_fini(hec__store *a); /* unmaps; the table stays */
  * size and what is left. */
 int hec__store_make(hec__store *a, size_t size, hec__ref *ret_ref, void **ret_data, hec_error *err);
 
+/* Names memory that is lent: `size` bytes from `offset` of its file on, seen as lease_class (one of
+ * HEC__LEASE_...) says. On success `lent` is the store's, to be let go when the receiver gives it
+ * back. HEC_ENOMEM. */
+int hec__store_lend(hec__store *a, uint32_t lease_class, uint64_t offset, size_t size,
+                    hec__lent lent, hec__ref *ret_ref, hec_error *err);
+
 /* Marks a block as sent to `holder`. */
 void hec__store_sent(hec__store *a, const hec__ref *ref, uint32_t holder);
 
@@ -45,6 +61,10 @@ void hec__store_drop(hec__store *a, const hec__ref *ref);
 
 /* The holder is dead: what it held of ours is free. */
 void hec__store_bury(hec__store *a, uint32_t holder);
+
+/* Gives the pages of free blocks back to the system. Worth it when nothing was asked for in a while.
+ */
+void hec__store_trim(hec__store *a);
 
 /* Collects what was given back. Called by make; worth calling when idle. */
 void hec__store_collect(hec__store *a);

@@ -17,6 +17,7 @@
 
 #define CLAIM_NS 20000u  /* work that one claim should hold: what may be lost to a death */
 #define DUE_NS   500000u /* finished tasks do not wait longer for their batch than this */
+#define TRIM_MS  1000    /* who waits so long gives its free memory back */
 #define LOOK_MS  1000    /* how often to look for the parent, where no signal is sure to come */
 
 struct hec_worker {
@@ -58,7 +59,11 @@ static void sleep_at_bell(hec_worker *w, bool (*ready)(void *), void *ctx)
     atomic_thread_fence(memory_order_seq_cst);
     if (!ready(ctx)) {
         hec__awake_add(w->head, &w->slot->awake, -1);
-        hec__futex_wait(&w->slot->bell, heard, hec__child_must_look() ? LOOK_MS : -1);
+        if (hec__futex_wait(&w->slot->bell, heard,
+                            w->store.warm            ? TRIM_MS
+                            : hec__child_must_look() ? LOOK_MS
+                                                     : -1) == HEC_EAGAIN)
+            hec__store_trim(&w->store);
         hec__awake_add(w->head, &w->slot->awake, +1);
         if (hec__child_must_look() && hec__child_orphaned())
             _exit(1);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -92,6 +93,35 @@ int hec__shm_map_twice(int fd, uint64_t offset, size_t size, void **ret_addr, he
     }
     *ret_addr = p;
     return 0;
+}
+
+/* Of the 64 bits that /proc/self/pagemap has for a page (Documentation/admin-guide/mm/pagemap.rst
+ * of Linux). A page of a file that was written to through a private view is anonymous from then on.
+ */
+#define PAGE_PRESENT (UINT64_C(1) << 63)
+#define PAGE_SWAPPED (UINT64_C(1) << 62)
+#define PAGE_OF_FILE (UINT64_C(1) << 61)
+
+bool hec__shm_is_clean(const void *data, size_t size)
+{
+    uint64_t entries[1024], page = hec__page_size();
+    uint64_t at = (uintptr_t)data / page, end = ((uintptr_t)data + size + page - 1) / page;
+    HEC_AUTO_FD fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+    while (fd >= 0 && at < end) {
+        uint64_t want = end - at < 1024 ? end - at : 1024;
+        ssize_t got = pread(fd, entries, want * sizeof *entries, (off_t)(at * sizeof *entries));
+
+        if (got < (ssize_t)sizeof *entries)
+            return false;
+        got /= (ssize_t)sizeof *entries;
+        for (ssize_t i = 0; i < got; i++)
+            if (entries[i] & PAGE_SWAPPED ||
+                (entries[i] & PAGE_PRESENT && !(entries[i] & PAGE_OF_FILE)))
+                return false;
+        at += (uint64_t)got;
+    }
+    return fd >= 0;
 }
 
 int hec__shm_commit(int fd, uint64_t offset, size_t size, hec_error *err)

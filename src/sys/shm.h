@@ -10,6 +10,7 @@
 
 #include <hec/error.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 size_t hec__page_size(void);
@@ -40,6 +41,10 @@ int hec__shm_map(int fd, uint64_t offset, size_t size, enum hec__shm_view view, 
 /* Maps the same `size` bytes twice in a row, so that a record that begins before the end of a ring
  * goes on behind it. Ended with munmap(addr, 2 * size). */
 int hec__shm_map_twice(int fd, uint64_t offset, size_t size, void **ret_addr, hec_error *err);
+
+/* Whether a private view still is what the file has: nothing in these bytes was written to. False
+ * also where the system does not tell. */
+bool hec__shm_is_clean(const void *data, size_t size);
 
 /* Makes the pages of a range exist, so that running out of memory is an error here and not a
  * SIGBUS later; zeroing them all at once is also several times faster than by page faults.

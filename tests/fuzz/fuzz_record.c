@@ -46,7 +46,7 @@ static bool set_stage(void)
         if (hec__store_make(&store, 300000, &(hec__ref){0}, &at, NULL) < 0)
             return false;
     for (uint32_t i = 0; i < BLOCKS; i++) {
-        hec__ref ref = {0, i, 300000};
+        hec__ref ref = {0, i, 300000, 0};
 
         if (store.table->blocks[i].committed == 0)
             store.table->blocks[i].committed = 300000;
@@ -110,7 +110,7 @@ static size_t make(unsigned char *to)
     uint64_t size = sizeof rec + nrefs * sizeof *refs + (in_block ? 0 : rec.payload);
 
     for (uint32_t i = 0; i < nrefs; i++)
-        refs[i] = (hec__ref){0, i, 300000};
+        refs[i] = (hec__ref){0, i, 300000, 0};
     rec.size = (uint32_t)((size + 63) / 64 * 64);
     memset(to, 0, rec.size);
     memcpy(to, &rec, sizeof rec);

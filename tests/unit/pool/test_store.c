@@ -31,7 +31,7 @@ static uint32_t used(const hec__store *a)
 
 static hec__ref send_block(hec__store *a, size_t size, uint32_t holder, int fill)
 {
-    hec__ref ref = {9, 9, 9};
+    hec__ref ref = {9, 9, 9, 0};
     void *at;
 
     if (hec__store_make(a, size, &ref, &at, NULL) == 0) {
@@ -162,7 +162,7 @@ static void scribbled(hec__segment *s)
            !hec__segment_is_ref(s, &(hec__ref){r.maker, r.block + 1, 1}) &&
            !hec__segment_is_ref(s, &(hec__ref){r.maker, UINT32_MAX, 1}) &&
            !hec__segment_is_ref(s, &(hec__ref){UINT32_MAX, r.block, 1}) &&
-           !hec__segment_is_ref(s, &(hec__ref){0, 0, 1}),
+           !hec__segment_is_ref(s, &(hec__ref){0, 0, 1, 0}),
        "too many bytes, no such block, no such maker, a free block are not");
     hec__segment_give_back(s, &r);
     hec__segment_give_back(s, &r); /* twice: now the stack is a ring */
@@ -189,7 +189,7 @@ static void *hold(void *arg)
         uint32_t b = atomic_exchange(&mailbox[k], 0);
 
         if (b)
-            hec__segment_give_back(common, &(hec__ref){4, b - 1, 1});
+            hec__segment_give_back(common, &(hec__ref){4, b - 1, 1, 0});
         else
             sched_yield();
     }
