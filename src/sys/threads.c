@@ -27,6 +27,8 @@ static const struct library {
     {{NULL}, "RAYON_NUM_THREADS", {NULL}},
 };
 
+static int share; /* set while the process has one thread */
+
 /* Tells all loaded copies of one library. */
 static int tell(const struct library *lib, int n)
 {
@@ -55,6 +57,7 @@ int hec__threads_limit(int n)
     int told = 0;
     char text[16];
 
+    share = n;
     snprintf(text, sizeof text, "%d", n);
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         const struct library *lib = &libraries[i];
@@ -66,4 +69,9 @@ int hec__threads_limit(int n)
         told += lib->words[0] ? tell(lib, n) : 0;
     }
     return told;
+}
+
+int hec__threads_share(void)
+{
+    return share;
 }
