@@ -231,6 +231,8 @@ void hec__loop_run(hec__loop *l, uint32_t home)
         } else {
             if (!steal(&r))
                 return;
+            /* What another was slow with may cost more than what this runner has seen so far. */
+            r.low = 1;
             r.now = hec__now_ns();
         }
     }
