@@ -101,6 +101,11 @@ static PyMethodDef module_methods[] = {
      "first {}. None where values are not text or do not repeat."},
     {"decode_column", hecmod_decode_column, METH_VARARGS,
      "decode_column(codes, table, array, at)\n\nThe other way: fills array[at:]."},
+    {"run_native", hecmod_run_native, METH_VARARGS,
+     "run_native(address, kind, scalars, arrays, steps, writes, inputs, n, threads, grain, "
+     "signals)\n\nCalls the function at an address for blocks of arrays, on threads."},
+    {"capsule_function", hecmod_capsule_function, METH_O,
+     "capsule_function(capsule) -> (address, name)\n\nWhat Cython's __pyx_capi__ holds."},
     {"in_worker", in_worker, METH_NOARGS,
      "in_worker() -> bool\n\nWhether this process is a worker of a pool."},
     {NULL, NULL, 0, NULL},

@@ -251,7 +251,7 @@ int hec__loop_result(const hec__loop *l, hec_error *err)
     if (!lowest)
         return hec__fail(err, HEC_EINTR, 0, "the loop was stopped by its caller");
     code = hec__fail(err, HEC_ECALLBACK, 0,
-                     "the body returned %d for the indices from %" PRIu64 " to %" PRIu64,
+                     "the function returned %d for the indices from %" PRIu64 " to %" PRIu64,
                      (int)lowest->failed, lowest->begin, lowest->end - 1);
     if (err)
         err->sys = lowest->failed;

@@ -313,7 +313,7 @@ static void test_failure(void)
     atomic_store(&begun, 0);
     ok(hec_parallel_for(100000, fail_at, &where, &o, &e) == HEC_ECALLBACK, "a failure stops");
     ok(e.code == HEC_ECALLBACK && e.sys == -7, "its value is told");
-    is_str(e.text, "the body returned -7 for the indices from 0 to 9", "and where");
+    is_str(e.text, "the function returned -7 for the indices from 0 to 9", "and where");
     ok(atomic_load(&begun) < 50000, "no further blocks are begun");
     ok(hec_parallel_for(100000, fail_at, &where, &o, NULL) == HEC_ECALLBACK, "err may be NULL");
     where = 400;
