@@ -239,6 +239,17 @@ def _outputs(
     return out, outs
 
 
+def _common_length(views: list[memoryview], names: list[str]) -> int:
+    """The length of all of them; 0 where there are none."""
+    for view, name in zip(views, names):
+        if view.ndim == 0:
+            raise TypeError(f"{name} is a number where the function takes an array")
+        have, length = _shape(view)[0], _shape(views[0])[0]
+        if have != length:
+            raise ValueError(f"{name} has length {have} and {names[0]} has {length}")
+    return _shape(views[0])[0] if views else 0
+
+
 def _plan_blocks(signature: Signature, values: tuple[typing.Any, ...], out: typing.Any) -> _Plan:
     """A function that takes pointers to a block of each array, and the block's length."""
     scalars, pointers = _split_blocks(signature)
@@ -254,17 +265,14 @@ def _plan_blocks(signature: Signature, values: tuple[typing.Any, ...], out: typi
             raise TypeError(f"argument {i} must be a number, not {_brief(value)}")
         plan.scalars.append(float(value))
     views = [_view(v, f"argument {i}") for i, v in enumerate(values) if i >= scalars]
+    _common_length(views, [f"argument {i + scalars}" for i in range(given)])
     plan.result, outs = _outputs(pointers, given, [_shape(v) for v in views], out)
     names = [f"argument {i + scalars}" for i in range(given)]
     names += ["out" if len(outs) == 1 else f"out[{i}]" for i in range(len(outs))]
     views += [_view(o, name) for o, name in zip(outs, names[given:])]
-    length = _shape(views[0])[0] if views[0].ndim else 1
+    length = _common_length(views, names)
     for i, (view, pointer, name) in enumerate(zip(views, pointers, names)):
         _check_kind(view, pointer.kind, name)
-        if view.ndim == 0:
-            raise TypeError(f"{name} is a number where the function takes an array")
-        if _shape(view)[0] != length:
-            raise ValueError(f"{name} has length {_shape(view)[0]} and {names[0]} has {length}")
         # Nothing is returned: then what is changed is among what was given.
         write = i >= given or (not outs and not pointer.const)
         if write:

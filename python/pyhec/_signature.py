@@ -95,7 +95,7 @@ def _parameter(text: str) -> Parameter | None:
     stars = words.count("*")
     known = [w for w in words if w not in _IGNORED and w != "*"]
     kind = _kind(" ".join(known))
-    if kind is None and len(known) > 1:
+    if kind is None and len(known) > 1 and _kind(known[-1]) is None:
         kind = _kind(" ".join(known[:-1]))
     if kind is None or stars > 1 or (kind == "v" and not stars):
         return None
@@ -139,13 +139,13 @@ def _ctypes_name(kind: typing.Any) -> str:
     """The C name of a type of ctypes or of numpy.ctypeslib."""
     if kind is None:
         return "void"
+    if hasattr(kind, "_dtype_"):  # numpy.ctypeslib.ndpointer
+        return "void *" if kind._dtype_ is None else f"{kind._dtype_.name} *"
     code = getattr(kind, "_type_", None)
     if isinstance(code, str):
         return _CTYPES.get(code, str(kind.__name__))
     if code is not None:
         return _ctypes_name(code) + " *"
-    if hasattr(kind, "_dtype_"):  # numpy.ctypeslib.ndpointer
-        return "void *" if kind._dtype_ is None else f"{kind._dtype_.name} *"
     return str(getattr(kind, "__name__", kind))
 
 
