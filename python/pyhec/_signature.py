@@ -104,10 +104,16 @@ def _parameter(text: str) -> Parameter | None:
     return Parameter(kind, bool(stars), const)
 
 
+#: Prototypes that were read before: a loop of short calls would spend its time on that.
+_read: dict[str, Signature] = {}
+
+
 def _parse(text: str) -> Signature:
     """A C prototype, names left out or not: ``double(double, double)``."""
     import re
 
+    if text in _read:
+        return _read[text]
     match = re.fullmatch(r"([^()]+?)\s*(?:\(\s*\*\s*\w*\s*\))?\s*\(([^()]*)\)\s*;?", text.strip())
     if match is None:
         raise ValueError(f"signature must be a C prototype such as {BLOCK!r}, not {text!r}")
@@ -125,7 +131,10 @@ def _parse(text: str) -> Signature:
                 "numbers and int8_t to uint64_t are, and pointers to them"
             )
     assert result is not None
-    return Signature(text.strip(), result, [p for p in parameters if p is not None])
+    if len(_read) >= 1000:
+        _read.clear()
+    _read[text] = Signature(text.strip(), result, [p for p in parameters if p is not None])
+    return _read[text]
 
 
 _CTYPES = {

@@ -171,11 +171,13 @@ static bool steal(const runner *r)
     }
 }
 
-/* Learns from a block of k units that began at r->now. A block grows by four at most, and so
- * recovers soon from one measurement that the loss of the CPU has spoilt. */
+/* Learns from a block of k units that began at r->now. The estimate grows by eight at most, so that
+ * one measurement that was too short does no harm; one that the loss of the CPU has spoilt is made
+ * up for as fast. */
 static void learn(runner *r, uint32_t k)
 {
-    uint64_t now = hec__now_ns(), spent = now - r->now, most = (uint64_t)k * 4;
+    uint64_t now = hec__now_ns(), spent = now - r->now;
+    uint64_t most = (uint64_t)(k > r->high ? k : r->high) * 8;
     uint64_t high = spent ? (uint64_t)k * BLOCK_NS / spent : most;
 
     high = high > most ? most : high;

@@ -19,10 +19,9 @@
 #include <signal.h>
 #include <time.h>
 
-#define JOBS 8u
-#define SPIN_NS                                                                                    \
-    20000u /* waking a thread costs a few microseconds; that much may be spent to avoid it */
-#define ENDING_S 5 /* the longest wait for threads that have nothing to do but to end */
+#define JOBS     8u
+#define SPIN_NS  50000u /* what waking a thread may cost: so much may be spent to avoid it */
+#define ENDING_S 5      /* the longest wait for threads that have nothing to do but to end */
 
 /* Fields of a gate. */
 #define INSIDE_ONE  1u

@@ -426,8 +426,8 @@ def test_an_interrupt(path: str, tmp_path: pathlib.Path) -> None:
 import ctypes, numpy, pyhec
 slow = ctypes.CDLL({path!r}).slow
 x = numpy.zeros(60000)
-print("go", flush=True)
 try:
+    print("go", flush=True)
     pyhec.map_native(slow, x, signature="double(double)", n_cores=2)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
