@@ -232,7 +232,8 @@ static int take_buffers(native *f, PyObject *arrays, PyObject *steps, const char
 
 static PyObject *name_of(const native *f, int i)
 {
-    return i < f->ninputs ? PyUnicode_FromFormat("argument %d", i + f->nscalars) : PyUnicode_FromString("out");
+    return i < f->ninputs ? PyUnicode_FromFormat("argument %d", i + f->nscalars)
+                          : PyUnicode_FromString("out");
 }
 
 /* Elements that are written must not be those that another index reads: what came out would depend

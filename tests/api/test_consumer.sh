@@ -36,6 +36,8 @@ compile() { # OUTPUT PKG-CONFIG-OPTIONS..., of consumer.c or $source
     cc -std=c11 -Wall -Wextra -pedantic -Werror "${source:-$here/consumer.c}" -o "$out" $(pc --cflags --libs "$@")
 }
 example() { source=$here/../../examples/parallel_for.c compile "$place/example"; }
+# shellcheck disable=SC2046  # flags are words
+unloader() { cc -D_GNU_SOURCE -Wall -Wextra -Werror "$here/unload.c" -o "$place/unload" $(pc --cflags) -ldl; }
 example_counts() { test "$("$place/example" 100000)" = '9592 primes below 100000'; }
 # With the shared library out of the way -lhec can only mean the archive.
 compile_static() {
@@ -70,6 +72,8 @@ ok 'a C11 program compiles against the shared library' compile "$place/shared"
 ok 'and runs, with the version that pkg-config tells' "$place/shared" "$version"
 ok 'the example with hec_parallel_for compiles' example
 ok 'and counts right' example_counts
+ok 'a program that loads and unloads the library compiles' unloader
+ok 'and outlives it' "$place/unload" "$libdir/libhec.so"
 if static_closure 2>/dev/null; then
     ok 'a C11 program compiles against the static library' compile_static
     LD_LIBRARY_PATH=
