@@ -23,18 +23,18 @@ struct native {
     Py_ssize_t steps[ARRAYS_MAX]; /* bytes from one index to the next; 0: the same for all */
     double scalars[SCALARS_MAX];
     int (*call_block)(const native *f, void **p, size_t n);
-    void (*call_elements)(code f, char **p, const Py_ssize_t *steps, size_t n);
+    void (*call_elements)(code f, void **p, const Py_ssize_t *steps, size_t n);
     PyThreadState *thread; /* of the caller, while the lock is given up */
 };
 
 /* ---- functions of elements: a loop for each type and number of inputs ---- */
 
-#define AT(T, k) (*(const T *)(p[k] + (Py_ssize_t)i * steps[k]))
+#define AT(T, k) (*(const T *)(const void *)((const char *)p[k] + (Py_ssize_t)i * steps[k]))
 #define DEFINE_LOOP(T, k, TYPES, VALUES)                                                           \
-    static void loop_##T##_##k(code f, char **p, const Py_ssize_t *steps, size_t n)                \
+    static void loop_##T##_##k(code f, void **p, const Py_ssize_t *steps, size_t n)                \
     {                                                                                              \
         T(*function) TYPES = (T(*) TYPES)f;                                                        \
-        T *out = (T *)p[k];                                                                        \
+        T *out = p[k];                                                                             \
         for (size_t i = 0; i < n; i++)                                                             \
             out[i] = function VALUES;                                                              \
     }
@@ -50,7 +50,7 @@ DEFINE_LOOPS(int32_t)
 
 static const struct element_kind {
     char name[3];
-    void (*loops[INPUTS_MAX])(code, char **, const Py_ssize_t *, size_t);
+    void (*loops[INPUTS_MAX])(code, void **, const Py_ssize_t *, size_t);
 } element_kinds[] = {
     {"f8", {loop_double_1, loop_double_2, loop_double_3}},
     {"f4", {loop_float_1, loop_float_2, loop_float_3}},
@@ -126,7 +126,7 @@ static const struct block_kind {
 static int run_elements(void *ctx, uint64_t begin, uint64_t end)
 {
     const native *f = ctx;
-    char *p[ARRAYS_MAX];
+    void *p[ARRAYS_MAX];
 
     for (int i = 0; i < f->narrays; i++)
         p[i] = (char *)f->views[i].buf + (Py_ssize_t)begin * f->steps[i];

@@ -37,7 +37,7 @@ static void *runner(void *arg)
 
 static void run(uint64_t n, uint64_t grain, uint32_t runners)
 {
-    pthread_t t[RUNNERS];
+    pthread_t t[RUNNERS] = {0};
 
     memset((void *)seen, 0, sizeof seen);
     atomic_store(&blocks, 0);
