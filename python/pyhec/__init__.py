@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ._errors import partial as partial
     from ._host import cpu_count as cpu_count
     from ._host import host as host
+    from ._native import map_native as map_native
     from ._parallel import Parallel as Parallel
     from ._parallel import delayed as delayed
     from ._pool import Pool as Pool
@@ -55,6 +56,7 @@ _HOMES = {
     "full": "_shared",
     "host": "_host",
     "memory": "_shared",
+    "map_native": "_native",
     "partial": "_errors",
     "zeros": "_shared",
 }

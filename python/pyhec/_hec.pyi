@@ -17,6 +17,21 @@ def encode_column(
 def decode_column(
     codes: typing.Any, table: list[typing.Any], array: typing.Any, at: int, /
 ) -> None: ...
+def run_native(
+    address: int,
+    kind: str,
+    scalars: tuple[float, ...],
+    arrays: tuple[typing.Any, ...],
+    steps: tuple[int, ...],
+    writes: str,
+    inputs: int,
+    n: int,
+    threads: int,
+    grain: int,
+    signals: bool,
+    /,
+) -> None: ...
+def capsule_function(capsule: typing.Any, /) -> tuple[int, str | None]: ...
 def in_worker() -> bool: ...
 def is_shared(array: typing.Any, /) -> bool: ...
 def array_memory() -> tuple[int, int, int, int]: ...

@@ -130,6 +130,11 @@ static PyMethodDef module_methods[] = {
      "is_shared(array) -> bool\n\nWhether it lies in the memory of a Shared."},
     {"pool_memory", pool_memory, METH_NOARGS,
      "pool_memory() -> int\n\nBytes of shared memory that all pools of this process hold now."},
+    {"run_native", hecmod_run_native, METH_VARARGS,
+     "run_native(address, kind, scalars, arrays, steps, writes, inputs, n, threads, grain, "
+     "signals)\n\nCalls the function at an address for blocks of arrays, on threads."},
+    {"capsule_function", hecmod_capsule_function, METH_O,
+     "capsule_function(capsule) -> (address, name)\n\nWhat Cython's __pyx_capi__ holds."},
     {"in_worker", in_worker, METH_NOARGS,
      "in_worker() -> bool\n\nWhether this process is a worker of a pool."},
     {NULL, NULL, 0, NULL},

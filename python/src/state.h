@@ -16,6 +16,7 @@
  *   step.c     Pool: the lock around the engine, calls and steps
  *   column.c   columns of text as numbers
  *   host.c     what may be used here
+ *   native.c   native functions over arrays, on threads
  */
 #ifndef PYHEC_STATE_H
 #define PYHEC_STATE_H
@@ -193,5 +194,9 @@ PyObject *hecmod_decode_column(PyObject *module, PyObject *args);
 /* host.c */
 PyObject *hecmod_cpus(PyObject *module, PyObject *unused);
 PyObject *hecmod_host_json(PyObject *module, PyObject *root);
+
+/* native.c */
+PyObject *hecmod_run_native(PyObject *module, PyObject *args);
+PyObject *hecmod_capsule_function(PyObject *module, PyObject *capsule);
 
 #endif

@@ -45,6 +45,8 @@ static bool tell_quietly(const hec__loaded *l, int i, const struct library *lib,
     return true;
 }
 
+static int share; /* set while the process has one thread */
+
 /* Tells all loaded copies of one library. */
 static int tell(const struct library *lib, int n)
 {
@@ -77,6 +79,7 @@ int hec__threads_limit(int n)
     int told = 0;
     char text[16];
 
+    share = n;
     snprintf(text, sizeof text, "%d", n);
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
         const struct library *lib = &libraries[i];
@@ -88,4 +91,9 @@ int hec__threads_limit(int n)
         told += lib->words[0] ? tell(lib, n) : 0;
     }
     return told;
+}
+
+int hec__threads_share(void)
+{
+    return share;
 }

@@ -12,4 +12,7 @@
  * for a process of one thread. Returns how many loaded libraries were told. */
 int hec__threads_limit(int n);
 
+/* The n of the last hec__threads_limit() in this process or the one it was forked from; 0: none. */
+int hec__threads_share(void);
+
 #endif

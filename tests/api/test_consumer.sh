@@ -29,12 +29,16 @@ ok() {
 
 install_it() { meson install -C "$build" --quiet --destdir "$place/root"; }
 pc() { pkg-config --define-variable=prefix="$prefix" "$@" hec; }
-compile() { # OUTPUT PKG-CONFIG-OPTIONS...
+compile() { # OUTPUT PKG-CONFIG-OPTIONS..., of consumer.c or $source
     out=$1
     shift
     # shellcheck disable=SC2046  # flags are words
-    cc -std=c11 -Wall -Wextra -pedantic -Werror "$here/consumer.c" -o "$out" $(pc --cflags --libs "$@")
+    cc -std=c11 -Wall -Wextra -pedantic -Werror "${source:-$here/consumer.c}" -o "$out" $(pc --cflags --libs "$@")
 }
+example() { source=$here/../../examples/parallel_for.c compile "$place/example"; }
+# shellcheck disable=SC2046  # flags are words
+unloader() { cc -D_GNU_SOURCE -Wall -Wextra -Werror "$here/unload.c" -o "$place/unload" $(pc --cflags) -ldl; }
+example_counts() { test "$("$place/example" 100000)" = '9592 primes below 100000'; }
 # With the shared library out of the way -lhec can only mean the archive.
 compile_static() {
     mkdir "$place/aside" && mv "$libdir"/libhec.so* "$place/aside" || return 1
@@ -66,6 +70,10 @@ version=$(pc --modversion)
 
 ok 'a C11 program compiles against the shared library' compile "$place/shared"
 ok 'and runs, with the version that pkg-config tells' "$place/shared" "$version"
+ok 'the example with hec_parallel_for compiles' example
+ok 'and counts right' example_counts
+ok 'a program that loads and unloads the library compiles' unloader
+ok 'and outlives it' "$place/unload" "$libdir/libhec.so"
 if static_closure 2>/dev/null; then
     ok 'a C11 program compiles against the static library' compile_static
     LD_LIBRARY_PATH=
