@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import typing
 
 
-class TaskFuture(_hec.Future, concurrent.futures.Future):  # type: ignore[misc,type-arg]
+class TaskFuture(_hec.Future, concurrent.futures.Future):  # type: ignore[type-arg]
     """The future of a task; it can be cancelled until it is sent to a worker."""
 
     __slots__ = ()

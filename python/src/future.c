@@ -254,9 +254,9 @@ PyObject *hecmod_future_new(hecmod_state *st, PyTypeObject *type, PyObject *task
     return (PyObject *)f;
 }
 
-void hecmod_future_number(PyObject *o, uint64_t index)
+void hecmod_future_number(PyObject *future, uint64_t index)
 {
-    ((hecmod_future *)o)->index = index;
+    ((hecmod_future *)future)->index = index;
 }
 
 /* Tells wait() and as_completed(). */
@@ -273,9 +273,9 @@ static void tell_waiters(hecmod_future *f, enum hecmod_word what)
     }
 }
 
-int hecmod_future_settle(PyObject *o, PyObject *value, PyObject *exception)
+int hecmod_future_settle(PyObject *future, PyObject *value, PyObject *exception)
 {
-    hecmod_future *f = (hecmod_future *)o;
+    hecmod_future *f = (hecmod_future *)future;
 
     if (lock(f) < 0)
         return -1;
@@ -296,10 +296,10 @@ int hecmod_future_settle(PyObject *o, PyObject *value, PyObject *exception)
     tell(&f->waiting);
     unlock(f);
     if (f->callbacks && PyList_GET_SIZE(f->callbacks) > 0) {
-        PyObject *r = PyObject_CallMethodNoArgs(o, f->st->words[HECMOD_INVOKE]);
+        PyObject *r = PyObject_CallMethodNoArgs(future, f->st->words[HECMOD_INVOKE]);
 
         if (!r) /* SystemExit, say: the other futures need us */
-            PyErr_WriteUnraisable(o);
+            PyErr_WriteUnraisable(future);
         Py_XDECREF(r);
     }
     return 0;
@@ -430,7 +430,7 @@ static int set_state(PyObject *self, PyObject *value, void *unused)
 /* A list that is made when it is asked for; closure: where in the struct. */
 static PyObject *get_list(PyObject *self, void *offset)
 {
-    PyObject **list = (PyObject **)((char *)self + (size_t)offset);
+    PyObject **list = (PyObject **)(void *)((char *)self + (size_t)offset);
 
     if (!*list)
         *list = PyList_New(0);

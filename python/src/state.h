@@ -142,8 +142,8 @@ int hecmod_words_init(hecmod_state *st);
 /* A future of a subclass of Future that belongs to `tasks`; it gets its number when it has one. */
 PyObject *hecmod_future_new(hecmod_state *st, PyTypeObject *type, PyObject *tasks);
 void hecmod_future_number(PyObject *future, uint64_t index);
-/* The task is over, with a value or an exception; who waits is told, callbacks are called. What they
- * raise is reported and does not matter. 0, or -1 with an exception set: it is not settled. */
+/* The task is over, with a value or an exception; who waits is told, callbacks are called. What
+ * they raise is reported and does not matter. 0, or -1 with an exception set: it is not settled. */
 int hecmod_future_settle(PyObject *future, PyObject *value, PyObject *exception);
 
 /* tasks.c */
