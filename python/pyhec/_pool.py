@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from . import _hec
-from ._run import Bar, check_callable, check_on_error, worker_count
+from ._run import Bar, check_callable, check_on_error, conclude, worker_count
 from ._stream import run_list, stream
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -162,8 +162,11 @@ class Pool:
         kwds: collections.abc.Mapping[str, typing.Any] | None = None,
     ) -> typing.Any:
         """func(*args, **kwds) in a worker."""
-        task = (func, tuple(args), dict(kwds or {}))
-        return self._run(_hec.TASKS, func, [task], False, "finish")[0]
+        check_callable(func)
+        self._check_open()
+        call = _hec.Call(_hec.TASKS, func, [(func, tuple(args), dict(kwds or {}))])
+        self._pool.run(call)
+        return conclude(call.results, call.failures, "finish")[0]
 
     def apply_async(
         self,

@@ -79,7 +79,7 @@ static int pack_shared(void *ctx, hec_outbox *out, hec_error *err)
 {
     hecmod_call *c = ctx;
     PyObject *shared = Py_BuildValue("(iO)", (int)c->kind, c->func);
-    int r = shared ? hecmod_pack(c->st, shared, true, out, NULL) : -1;
+    int r = shared ? hecmod_pack(c->st, shared, (hecmod_way){true, c->known}, out, NULL) : -1;
 
     (void)err;
     Py_XDECREF(shared);
@@ -95,7 +95,8 @@ static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_o
     for (Py_ssize_t k = 0; errors && k < PyList_GET_SIZE(list); k++) {
         PyObject *mark, *type, *why, *traceback;
 
-        if (hecmod_pack(c->st, PyList_GET_ITEM(list, k), true, out, NULL) == 0) {
+        if (hecmod_pack(c->st, PyList_GET_ITEM(list, k), (hecmod_way){true, c->known}, out, NULL) ==
+            0) {
             hec_outbox_clear(out);
             continue;
         }
@@ -129,39 +130,54 @@ static PyObject *some_items(hecmod_call *c, uint64_t first, uint32_t n)
     return list;
 }
 
-static int64_t pack(void *ctx, uint64_t first, uint32_t max, hec_outbox *out, hec_error *err)
+/* Packs n tasks as a list, or, when memory is short, the first of them; returns how many. */
+static int64_t pack_list(hecmod_call *c, uint64_t first, uint32_t n, hec_outbox *out,
+                         uint64_t *bytes)
 {
-    hecmod_call *c = ctx;
-    uint32_t n = max;
-    uint64_t bytes = 0;
-    PyObject *list;
-    int r;
+    hecmod_way way = {true, c->known};
+    PyObject *list = some_items(c, first, n);
+    int r = list ? hecmod_pack(c->st, list, way, out, bytes) : -1;
 
-    (void)err;
-    if (c->bytes && n > MESSAGE_BYTES / c->bytes)
-        n = c->bytes > MESSAGE_BYTES ? 1 : (uint32_t)(MESSAGE_BYTES / c->bytes);
-    list = some_items(c, first, n);
-    if (list && first + n > c->sent) /* before user code can run: from here on it is too late */
-        c->sent = first + n;
-    r = list ? hecmod_pack(c->st, list, true, out, &bytes) : -1;
     if (r < 0 && list && n > 1 && PyErr_ExceptionMatches(PyExc_MemoryError)) {
         PyErr_Clear();
         r = PyList_SetSlice(list, 1, n, NULL); /* less at a time */
         n = 1;
         if (r == 0)
-            r = hecmod_pack(c->st, list, true, out, &bytes);
+            r = hecmod_pack(c->st, list, way, out, bytes);
     }
     if (r < 0 && list && PyErr_ExceptionMatches(PyExc_Exception)) {
         PyErr_Clear();
         r = mark_unsendable(c, list, first, out);
         if (r == 0)
-            r = hecmod_pack(c->st, list, true, out, &bytes);
+            r = hecmod_pack(c->st, list, way, out, bytes);
     }
     Py_XDECREF(list);
+    return r < 0 ? r : n;
+}
+
+static int64_t pack(void *ctx, uint64_t first, uint32_t max, hec_outbox *out, hec_error *err)
+{
+    hecmod_call *c = ctx;
+    uint32_t n = max;
+    uint64_t bytes = 0;
+    int64_t r = 0;
+
+    (void)err;
+    if (c->bytes && n > MESSAGE_BYTES / c->bytes)
+        n = c->bytes > MESSAGE_BYTES ? 1 : (uint32_t)(MESSAGE_BYTES / c->bytes);
+    if (first + n > c->sent) /* before user code can run: from here on it is too late */
+        c->sent = first + n;
+    if (PyList_CheckExact(c->items) && first + n <= (uint64_t)PyList_GET_SIZE(c->items)) {
+        r = hecmod_pack_plain(c->st, PySequence_Fast_ITEMS(c->items) + first, n, true,
+                              (hecmod_way){true, c->known}, out, &bytes);
+        r = r > 0 ? n : r;
+    }
+    if (r == 0)
+        r = pack_list(c, first, n, out, &bytes);
     if (r < 0)
         return leave_error(c);
-    c->bytes = bytes / n;
-    return n;
+    c->bytes = bytes / (uint64_t)r;
+    return r;
 }
 
 /* Forgets the inputs of tasks that are over, where they are kept only for the way. */
@@ -258,6 +274,14 @@ static int on_result(void *ctx, const hec_result *r)
     PyObject *errors, *got, *item;
     int bad;
 
+    if (r->verdict == HEC_TASK_DONE && c->results && hecmod_is_plain(r->message)) {
+        bad = hecmod_plain_read_into(c->st, r->message, c->results, r->first, r->count);
+        if (bad)
+            bad = put_unreadable(c, r);
+        else
+            c->done += r->count;
+        return bad ? leave_error(c) : 0;
+    }
     if (r->verdict == HEC_TASK_DONE) {
         got = hecmod_unpack(c->st, r->message);
         bad = got ? put_values(c, r->first, r->count, got) : put_unreadable(c, r);
@@ -339,6 +363,7 @@ static int call_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(c->results);
     Py_VISIT(c->ready);
     Py_VISIT(c->failures);
+    Py_VISIT(c->known);
     Py_VISIT(c->error);
     return 0;
 }
@@ -352,6 +377,7 @@ static int call_clear(PyObject *self)
     Py_CLEAR(c->results);
     Py_CLEAR(c->ready);
     Py_CLEAR(c->failures);
+    Py_CLEAR(c->known);
     Py_CLEAR(c->error);
     return 0;
 }

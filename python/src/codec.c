@@ -52,7 +52,7 @@ static PyObject *cloud_dumps(hecmod_state *st)
     return st->cloud_dumps;
 }
 
-static bool mentions_main(PyObject *bytes)
+bool hecmod_mentions_main(PyObject *bytes)
 {
     static const char word[] = "__main__";
 
@@ -67,7 +67,7 @@ static PyObject *dump_somehow(hecmod_state *st, PyObject *obj, bool main_by_valu
 {
     PyObject *type, *value, *traceback, *bytes = dump(st, st->dumps, obj, buffers), *cloud;
 
-    if (bytes && !(main_by_value && mentions_main(bytes)))
+    if (bytes && !(main_by_value && hecmod_mentions_main(bytes)))
         return bytes;
     PyErr_Fetch(&type, &value, &traceback);
     /* An interrupt, or no memory, is no reason to try again. */
@@ -110,16 +110,43 @@ static int add_blocks(PyObject *buffers, hec_outbox *out, uint64_t *bytes)
     return 0;
 }
 
-int hecmod_pack(hecmod_state *st, PyObject *obj, bool main_by_value, hec_outbox *out,
+int hecmod_pack_plain(hecmod_state *st, PyObject *const *values, Py_ssize_t n, bool as_list,
+                      hecmod_way way, hec_outbox *out, uint64_t *ret_bytes)
+{
+    hecmod_bytes plain;
+    hec_error err = {0};
+    int r;
+
+    if (!hecmod_plain_write(st, values, n, as_list, way.known, &plain))
+        return 0;
+    r = hec_outbox_payload(out, plain.data, plain.used, &err);
+    if (ret_bytes)
+        *ret_bytes = plain.used;
+    hecmod_plain_done(st, &plain);
+    if (r < 0) {
+        hecmod_raise(&err);
+        hec_outbox_clear(out);
+    }
+    return r < 0 ? -1 : 1;
+}
+
+int hecmod_pack(hecmod_state *st, PyObject *obj, hecmod_way way, hec_outbox *out,
                 uint64_t *ret_bytes)
 {
-    PyObject *buffers = PyList_New(0), *stream = NULL;
+    PyObject *buffers, *stream = NULL;
     hec_error err = {0};
     uint64_t bytes = 0;
-    int r = -1;
+    int r = PyList_CheckExact(obj)
+                ? hecmod_pack_plain(st, PySequence_Fast_ITEMS(obj), PyList_GET_SIZE(obj), true, way,
+                                    out, ret_bytes)
+                : hecmod_pack_plain(st, &obj, 1, false, way, out, ret_bytes);
 
+    if (r != 0)
+        return r < 0 ? -1 : 0;
+    r = -1;
+    buffers = PyList_New(0);
     if (buffers)
-        stream = dump_somehow(st, obj, main_by_value, buffers);
+        stream = dump_somehow(st, obj, way.main_by_value, buffers);
     if (stream && add_blocks(buffers, out, &bytes) == 0) {
         bytes += (uint64_t)PyBytes_GET_SIZE(stream);
         r = hec_outbox_payload(out, PyBytes_AS_STRING(stream), (size_t)PyBytes_GET_SIZE(stream),
@@ -163,6 +190,8 @@ PyObject *hecmod_unpack(hecmod_state *st, const hec_message *m)
     PyObject *stream, *blocks = NULL, *obj = NULL, *args[3];
     bool with_blocks = m->nblocks > 0;
 
+    if (hecmod_is_plain(m))
+        return hecmod_plain_read(st, m);
     stream = PyMemoryView_FromMemory((char *)m->payload, (Py_ssize_t)m->size, PyBUF_READ);
     if (stream && with_blocks)
         blocks = take_blocks(st, m);

@@ -32,9 +32,12 @@ static int module_exec(PyObject *module)
     st->loads = PyObject_GetAttrString(pickle, "loads");
     Py_DECREF(pickle);
     st->protocol = PyLong_FromLong(5);
+    st->named = PyDict_New();
+    st->found = PyDict_New();
     st->kw_buffers = keyword("buffers");
     st->kw_callback = keyword("buffer_callback");
-    if (!st->dumps || !st->loads || !st->protocol || !st->kw_buffers || !st->kw_callback)
+    if (!st->dumps || !st->loads || !st->protocol || !st->kw_buffers || !st->kw_callback ||
+        !st->named || !st->found)
         return -1;
     if (add_type(module, &hecmod_block_spec, &st->block_type) < 0 ||
         add_type(module, &hecmod_call_spec, &st->call_type) < 0 ||
@@ -71,6 +74,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(st->loads);
     Py_VISIT(st->cloud_dumps);
     Py_VISIT(st->errors);
+    Py_VISIT(st->named);
+    Py_VISIT(st->found);
     Py_VISIT(st->unsendable);
     return 0;
 }
@@ -94,6 +99,8 @@ static int module_clear(PyObject *module)
     Py_CLEAR(st->kw_callback);
     Py_CLEAR(st->cloud_dumps);
     Py_CLEAR(st->errors);
+    Py_CLEAR(st->named);
+    Py_CLEAR(st->found);
     Py_CLEAR(st->unsendable);
     return 0;
 }
@@ -101,6 +108,7 @@ static int module_clear(PyObject *module)
 static void module_free(void *module)
 {
     module_clear(module);
+    PyMem_Free(state_of(module)->scratch.data);
 }
 
 static PyMethodDef module_methods[] = {

@@ -6,9 +6,12 @@
  *   error.c    hec_error -> Python exception
  *   block.c    Block: shared memory as a buffer
  *   codec.c    objects <-> messages
+ *   plain.c    the same for small plain values, without the pickler
+ *   steady.c   which functions of __main__ a worker has
  *   call.c     Call: the parent's half of a call (packs tasks, takes results)
  *   worker.c   the worker's half (runs tasks, replies)
- *   pool.c     Pool: the engine, and the lock around it
+ *   pool.c     Pool: the engine as an object
+ *   step.c     Pool: the lock around the engine, calls and steps
  *   future.c   Future: a task's future, as far as it is not Python's
  *   tasks.c    Tasks: what was submitted, from its submission to its end
  *   column.c   columns of text as numbers
@@ -48,6 +51,11 @@ enum hecmod_word {
     HECMOD_WORDS,
 };
 
+typedef struct hecmod_bytes {
+    char *data;
+    size_t used, size;
+} hecmod_bytes;
+
 typedef struct hecmod_state {
     PyTypeObject *block_type, *call_type, *pool_type;
     PyTypeObject *future_type, *future_lock_type, *tasks_type;
@@ -59,6 +67,9 @@ typedef struct hecmod_state {
     PyObject *cloud_dumps;   /* cloudpickle.dumps, once it was needed */
     PyObject *errors;        /* the module pyhec._errors, once it was needed */
     PyObject *unsendable; /* its class Unsendable: stands for an input that could not be packed */
+    PyObject *named;      /* dict: function -> the pickle of its name, of those that have one */
+    PyObject *found;      /* dict: such a pickle -> function */
+    hecmod_bytes scratch; /* memory to write messages in, while nobody does */
     bool in_worker;       /* this process is a worker of a pool */
 } hecmod_state;
 
@@ -79,13 +90,49 @@ extern PyType_Spec hecmod_block_spec;
 PyObject *hecmod_block_new(hecmod_state *st, hec_view *view); /* takes the view over, always */
 
 /* codec.c */
+
+/* How objects are packed. */
+typedef struct hecmod_way {
+    bool main_by_value; /* __main__ may be another one where they go */
+    PyObject *known;    /* what it has of this one, see hecmod_known_main(), or NULL */
+} hecmod_way;
+
 /* Packs obj into the outbox: large buffers as blocks, the rest as payload. What the plain pickler
  * cannot do, or would do by a reference to __main__ that the receiver may not have, cloudpickle
  * does by value. 0, or -1 with an exception set; then the outbox is empty. */
-int hecmod_pack(hecmod_state *st, PyObject *obj, bool main_by_value, hec_outbox *out,
+int hecmod_pack(hecmod_state *st, PyObject *obj, hecmod_way way, hec_outbox *out,
                 uint64_t *ret_bytes);
 /* The other way. New reference; the object's large buffers are views of shared memory. */
 PyObject *hecmod_unpack(hecmod_state *st, const hec_message *m);
+
+/* The same of values that stand in a row, as a list of n or a single one, where they are plain:
+ * 1; 0 when they are not, then nothing was packed. */
+int hecmod_pack_plain(hecmod_state *st, PyObject *const *values, Py_ssize_t n, bool as_list,
+                      hecmod_way way, hec_outbox *out, uint64_t *ret_bytes);
+
+/* Whether a pickle has something to say of __main__. */
+bool hecmod_mentions_main(PyObject *bytes);
+
+/* plain.c */
+
+/* Writes values, if they are plain: one, or n values or tasks as a list. False when they are not,
+ * without an exception. *ret is to be ended with hecmod_plain_done(). `known` as in hecmod_way. The
+ * values must stay where they are, whatever other threads do. */
+bool hecmod_plain_write(hecmod_state *st, PyObject *const *values, Py_ssize_t n, bool as_list,
+                        PyObject *known, hecmod_bytes *ret);
+void hecmod_plain_done(hecmod_state *st, hecmod_bytes *bytes);
+bool hecmod_is_plain(const hec_message *m);
+PyObject *hecmod_plain_read(hecmod_state *st, const hec_message *m); /* new reference */
+/* Puts the items of a list of `count` into another one, from `first` on. */
+int hecmod_plain_read_into(hecmod_state *st, const hec_message *m, PyObject *list, uint64_t first,
+                           uint32_t count);
+
+/* steady.c */
+
+/* What __main__ has now of functions, modules and constants: a new dict. */
+PyObject *hecmod_known_main(void);
+/* Whether a function of __main__ can be named to a process whose __main__ was like that. */
+bool hecmod_is_steady(PyObject *func, PyObject *known);
 
 /* call.c */
 enum hecmod_kind {
@@ -102,6 +149,7 @@ typedef struct hecmod_call {
     PyObject *results;  /* a list with a place for each task, or NULL: a stream */
     PyObject *ready;    /* a stream's list of (first, [values]) and (index, exception) */
     PyObject *failures; /* dict: index -> exception */
+    PyObject *known;    /* of the pool in which it is open, see hecmod_known_main() */
     uint64_t total, done;
     uint64_t sent;   /* tasks below this have been packed */
     uint64_t bytes;  /* mean size of a packed task */

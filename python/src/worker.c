@@ -301,7 +301,7 @@ static void reply_singly(hecmod_worker *w, hec_worker *hw, uint64_t first, PyObj
 
         if (one)
             PyList_SET_ITEM(one, 0, Py_NewRef(value));
-        if (one && hecmod_pack(w->st, one, false, hec_worker_outbox(hw), NULL) == 0) {
+        if (one && hecmod_pack(w->st, one, (hecmod_way){0}, hec_worker_outbox(hw), NULL) == 0) {
             hec_worker_reply(hw, first + (uint64_t)k, 1, HEC_TASK_DONE);
         } else {
             PyObject *type, *why, *traceback;
@@ -333,7 +333,7 @@ static void reply_results(hecmod_worker *w, hec_worker *hw, uint64_t first, PyOb
         return;
     if (n > 1) /* should packing end this process, nobody knows yet which of them is to blame */
         hec_worker_between(hw);
-    if (hecmod_pack(w->st, results, false, hec_worker_outbox(hw), NULL) == 0) {
+    if (hecmod_pack(w->st, results, (hecmod_way){0}, hec_worker_outbox(hw), NULL) == 0) {
         hec_worker_reply(hw, first, (uint32_t)n, HEC_TASK_DONE);
     } else {
         PyErr_Clear();

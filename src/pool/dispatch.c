@@ -27,6 +27,7 @@ void hec__member_wake(hec_pool *p, uint32_t k)
         atomic_exchange_explicit(&slot->sleeps, 0, memory_order_relaxed)) {
         atomic_fetch_add_explicit(&slot->bell, 1, memory_order_release);
         hec__futex_wake(&slot->bell, 1);
+        p->woke = true;
     }
 }
 
@@ -242,6 +243,7 @@ static int send_batch(hec_pool *p, uint32_t k, hec_call *call, hec_error *err)
     }
     like.first = s.first = got.first;
     like.count = s.count = (uint32_t)n;
+    s.sent_ns = hec__now_ns();
     s.position = hec__outbox_send(&p->outbox, &like, &s.rec);
     *hec__sent_at(m, m->nsent - 1) = s;
     hec__member_wake(p, k);
@@ -266,13 +268,14 @@ int hec__pool_dispatch(hec_pool *p, hec_error *err)
 }
 
 /* What it is worth, in nanoseconds, to have another worker do the free tasks of a batch: their work
- * by the call's pace, or, since a pace can be wrong, the time for which what runs before them has
- * kept them waiting. 0: nothing is free. */
-static uint64_t worth(const hec_call *call, uint64_t look, uint64_t waiting_ns)
+ * by the call's pace, or, since a pace can be wrong, the time for which they have been kept waiting.
+ * 0: nothing is free. */
+static uint64_t worth(const hec_call *call, uint64_t look, uint64_t now, uint64_t since)
 {
     uint64_t work = hec__claim_free(look) * call->pace.task_ns;
+    uint64_t waiting = now > since ? now - since : 0;
 
-    return hec__claim_free(look) == 0 ? 0 : work > waiting_ns ? work : waiting_ns;
+    return hec__claim_free(look) == 0 ? 0 : work > waiting ? work : waiting;
 }
 
 /* Takes half of a batch's free tasks back and queues them. Returns how many. */
@@ -305,7 +308,6 @@ static void look_at(hec_pool *p, uint32_t k, uint64_t now, hec__victim *best)
     hec__member *m = &p->members[k];
     hec__slot *slot = &p->segment->slots[k];
     uint64_t since = atomic_load_explicit(&slot->since_ns, memory_order_relaxed);
-    uint64_t waiting = now > since ? now - since : 0;
 
     for (uint32_t i = 0; i < m->nsent; i++) {
         hec__sent *s = hec__sent_at(m, i);
@@ -314,7 +316,7 @@ static void look_at(hec_pool *p, uint32_t k, uint64_t now, hec__victim *best)
         if (!s->call || hec__ring_passed(&m->tasks, s->position))
             continue;
         v.look = hec__claim_look(&s->rec->claim);
-        v.worth = worth(s->call, v.look, waiting);
+        v.worth = worth(s->call, v.look, now, since > s->sent_ns ? since : s->sent_ns);
         if (v.worth > best->worth)
             *best = v;
     }
@@ -323,7 +325,7 @@ static void look_at(hec_pool *p, uint32_t k, uint64_t now, hec__victim *best)
 
         v.look = hec__claim_look(&slot->self);
         v.first = hec__pool_self_range(p, k, v.look).first;
-        v.worth = worth(v.call, v.look, waiting);
+        v.worth = worth(v.call, v.look, now, since);
         if (v.worth > best->worth)
             *best = v;
     }

@@ -27,6 +27,9 @@
 #define LEAVE_MS 2000
 /* When no process could be had, it makes no sense to ask again at once. */
 #define FORK_AGAIN_NS UINT64_C(200000000)
+/* What it takes to wake a process on a core that has gone idle, and a task that is done in no time.
+ */
+#define WAKING_NS 150000u
 /* Results taken from one worker before the next one's turn. */
 #define TURN 64u
 
@@ -287,6 +290,17 @@ static int sleep_at_bell(hec_pool *p, int timeout_ms, uint32_t *tags, int max, h
     return n;
 }
 
+/* The answer of a worker that had to be woken takes longer by its waking: not a reason to go to
+ * sleep, and be woken, as well. */
+static bool watch_for_answers(hec_pool *p)
+{
+    uint64_t linger = p->woke ? WAKING_NS : 0, away = 0;
+
+    p->woke = false;
+    return hec__spin(p->segment->head, p->cpus, any_answer, p) ||
+           hec__linger(p->segment->head, p->cpus, linger, &away, any_answer, p);
+}
+
 static int wait_for_news(hec_pool *p, int timeout_ms, hec_error *err)
 {
     uint32_t tags[16];
@@ -294,7 +308,7 @@ static int wait_for_news(hec_pool *p, int timeout_ms, hec_error *err)
 
     if (p->runner.wait_begin)
         p->runner.wait_begin(p->runner.ctx);
-    if (timeout_ms == 0 || !hec__spin(p->segment->head, p->cpus, any_answer, p))
+    if (timeout_ms == 0 || !watch_for_answers(p))
         n = sleep_at_bell(p, timeout_ms, tags, 16, err);
     if (p->runner.wait_end)
         p->runner.wait_end(p->runner.ctx);

@@ -43,7 +43,7 @@ struct hec_call {
 typedef struct hec__sent {
     hec_call *call; /* NULL: the call was closed meanwhile */
     hec__rec *rec;  /* in the ring; only valid until the ring has passed it */
-    uint64_t position, first;
+    uint64_t position, first, sent_ns;
     uint32_t count, done; /* tasks, less those taken back; answered */
 } hec__sent;
 
@@ -75,6 +75,7 @@ struct hec_pool {
     uint64_t looked_ns; /* when deaths were last looked for */
     uint64_t no_fork_before;
     uint64_t warm_max;
+    bool woke;              /* a worker was asleep when it was last sent something */
     _Atomic uint32_t awake; /* the parent's own flag for head.awake */
 };
 

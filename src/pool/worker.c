@@ -34,6 +34,7 @@ struct hec_worker {
     hec__pace pace;
     uint64_t pace_call;
     uint64_t replied_ns; /* when the last reply went, or the batch began */
+    hec__gaps gaps;
     uint32_t turn;
 };
 
@@ -46,8 +47,8 @@ static bool has_work(void *ctx)
            atomic_load_explicit(&w->head->stop, memory_order_relaxed);
 }
 
-/* Sleeps until the bell rings, unless ready() is true already. */
-static void sleep_until(hec_worker *w, bool (*ready)(void *), void *ctx)
+/* Sleeps at the bell, unless ready() is true already. */
+static void sleep_at_bell(hec_worker *w, bool (*ready)(void *), void *ctx)
 {
     uint32_t heard = atomic_load_explicit(&w->slot->bell, memory_order_relaxed);
 
@@ -56,17 +57,34 @@ static void sleep_until(hec_worker *w, bool (*ready)(void *), void *ctx)
      * then load. */
     atomic_thread_fence(memory_order_seq_cst);
     if (!ready(ctx)) {
-        if (w->with.runner.wait_begin)
-            w->with.runner.wait_begin(w->with.runner.ctx);
         hec__awake_add(w->head, &w->slot->awake, -1);
         hec__futex_wait(&w->slot->bell, heard, hec__child_must_look() ? LOOK_MS : -1);
         hec__awake_add(w->head, &w->slot->awake, +1);
         if (hec__child_must_look() && hec__child_orphaned())
             _exit(1);
-        if (w->with.runner.wait_end)
-            w->with.runner.wait_end(w->with.runner.ctx);
     }
     atomic_store_explicit(&w->slot->sleeps, 0, memory_order_relaxed);
+}
+
+/* Waits until ready(), or until the bell rings. */
+static void wait_until(hec_worker *w, bool (*ready)(void *), void *ctx)
+{
+    uint64_t began = hec__now_ns(), away = 0;
+
+    if (hec__spin(w->head, w->with.cpus, ready, ctx)) {
+        hec__gaps_add(&w->gaps, hec__now_ns() - began);
+        return;
+    }
+    if (w->with.runner.wait_begin)
+        w->with.runner.wait_begin(w->with.runner.ctx);
+    hec__store_collect(&w->store); /* what nobody needs any more goes back now */
+    if (!hec__linger(w->head, w->with.cpus, hec__gaps_linger(&w->gaps), &away, ready, ctx))
+        sleep_at_bell(w, ready, ctx);
+    if (away)
+        w->gaps.shy = HEC__SHY;
+    hec__gaps_add(&w->gaps, hec__now_ns() - began);
+    if (w->with.runner.wait_end)
+        w->with.runner.wait_end(w->with.runner.ctx);
 }
 
 /* The parent sleeps at its bell only after it said so. */
@@ -97,8 +115,7 @@ static bool wait_for_room(void *ctx, uint64_t bytes)
     struct room room = {ctx, bytes};
 
     wake_parent(room.worker);
-    if (!hec__spin(room.worker->head, room.worker->with.cpus, has_room, &room))
-        sleep_until(room.worker, has_room, &room);
+    wait_until(room.worker, has_room, &room);
     return !atomic_load_explicit(&room.worker->head->stop, memory_order_relaxed);
 }
 
@@ -257,10 +274,7 @@ static void loop(hec_worker *w)
             handle(w, rec);
             hec__ring_pop(&w->tasks, size);
         } else if (!run_own_range(w)) {
-            if (hec__spin(w->head, w->with.cpus, has_work, w))
-                continue;
-            hec__store_collect(&w->store); /* what nobody needs any more goes back now */
-            sleep_until(w, has_work, w);
+            wait_until(w, has_work, w);
         }
     }
 }
