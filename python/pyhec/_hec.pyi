@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """libhec for Python: what the extension offers to the package. Not for users."""
 
+import concurrent.futures
 import os
 import typing
 
@@ -73,3 +74,35 @@ class Pool:
     def close(self, now: bool = False, /) -> None: ...
     def pids(self) -> list[int]: ...
     def memory(self) -> int: ...
+
+class Future:
+    _tasks: Tasks
+    _index: int
+    def result(self, timeout: float | None = None) -> typing.Any: ...
+    def exception(self, timeout: float | None = None) -> BaseException | None: ...
+    def done(self) -> bool: ...
+
+class FutureLock: ...
+
+class Tasks:
+    futures: dict[int, typing.Any]
+    closing: bool
+    asleep: bool
+    def __init__(
+        self,
+        pool: Pool,
+        call: Call,
+        future_type: type[Future],
+        wake: typing.Callable[[], None],
+    ) -> None: ...
+    def submit(
+        self,
+        function: typing.Callable[..., typing.Any],
+        args: tuple[typing.Any, ...],
+        kwargs: dict[str, typing.Any],
+        /,
+    ) -> concurrent.futures.Future[typing.Any]: ...
+    def extend(self) -> None: ...
+    def settle(self, taken: list[tuple[int, typing.Any]], /) -> None: ...
+    def is_sent(self, index: int, /) -> bool: ...
+    def recall(self, index: int, /) -> bool: ...

@@ -182,7 +182,7 @@ class Pool:
 
             self._desk = Desk(self._pool)
             self._desk.close_with(self)
-        return AsyncResult(self._desk.submit((func, tuple(args), dict(kwds or {}))))
+        return AsyncResult(self._desk.submit(func, tuple(args), dict(kwds or {})))
 
     def close(self) -> None:
         """No more calls; the workers leave when join() or the end of the pool comes."""

@@ -30,13 +30,15 @@ class Executor(concurrent.futures.Executor):
         self._pool = _hec.Pool(worker_count(max_workers, "max_workers"))
         self._desk = Desk(self._pool)
         self._desk.close_with(self)
+        self._submit = self._desk.submit
 
     def submit(
         self, fn: typing.Callable[..., typing.Any], /, *args: typing.Any, **kwargs: typing.Any
     ) -> concurrent.futures.Future[typing.Any]:
         """Schedules fn(*args, **kwargs) and returns its future."""
-        check_callable(fn, "fn")
-        return self._desk.submit((fn, args, kwargs))
+        if not callable(fn):
+            check_callable(fn, "fn")  # says so
+        return self._submit(fn, args, kwargs)
 
     def map(
         self,

@@ -44,6 +44,10 @@ static int module_exec(PyObject *module)
         add_type(module, &hecmod_pool_spec, &st->pool_type) < 0 ||
         add_type(module, &hecmod_shared_spec, &st->shared_type) < 0)
         return -1;
+    if (hecmod_words_init(st) < 0 || add_type(module, &hecmod_future_spec, &st->future_type) < 0 ||
+        add_type(module, &hecmod_future_lock_spec, &st->future_lock_type) < 0 ||
+        add_type(module, &hecmod_tasks_spec, &st->tasks_type) < 0)
+        return -1;
     if (PyModule_AddIntConstant(module, "MAP", HECMOD_MAP) < 0 ||
         PyModule_AddIntConstant(module, "STAR", HECMOD_STAR) < 0 ||
         PyModule_AddIntConstant(module, "TASKS", HECMOD_TASKS) < 0)
@@ -77,6 +81,9 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(st->call_type);
     Py_VISIT(st->pool_type);
     Py_VISIT(st->shared_type);
+    Py_VISIT(st->future_type);
+    Py_VISIT(st->future_lock_type);
+    Py_VISIT(st->tasks_type);
     Py_VISIT(st->dumps);
     Py_VISIT(st->loads);
     Py_VISIT(st->cloud_dumps);
@@ -95,6 +102,11 @@ static int module_clear(PyObject *module)
     Py_CLEAR(st->call_type);
     Py_CLEAR(st->pool_type);
     Py_CLEAR(st->shared_type);
+    Py_CLEAR(st->future_type);
+    Py_CLEAR(st->future_lock_type);
+    Py_CLEAR(st->tasks_type);
+    for (int i = 0; i < HECMOD_WORDS; i++)
+        Py_CLEAR(st->words[i]);
     Py_CLEAR(st->dumps);
     Py_CLEAR(st->loads);
     Py_CLEAR(st->protocol);

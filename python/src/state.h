@@ -14,6 +14,8 @@
  *   worker.c   the worker's half (runs tasks, replies)
  *   pool.c     Pool: the engine as an object
  *   step.c     Pool: the lock around the engine, calls and steps
+ *   future.c   Future: a task's future, as far as it is not Python's
+ *   tasks.c    Tasks: what was submitted, from its submission to its end
  *   column.c   columns of text as numbers
  *   host.c     what may be used here
  *   native.c   native functions over arrays, on threads
@@ -37,6 +39,21 @@ static inline PyObject *Py_NewRef(PyObject *o)
 }
 #endif
 
+/* Texts that are looked up by, made once. */
+enum hecmod_word {
+    HECMOD_PENDING,
+    HECMOD_RUNNING,
+    HECMOD_CANCELLED,
+    HECMOD_NOTIFIED,
+    HECMOD_FINISHED, /* so far: the states of a future */
+    HECMOD_ADD_RESULT,
+    HECMOD_ADD_EXCEPTION,
+    HECMOD_ADD_CANCELLED,
+    HECMOD_INVOKE,
+    HECMOD_EXTEND,
+    HECMOD_WORDS,
+};
+
 typedef struct hecmod_bytes {
     char *data;
     size_t used, size;
@@ -44,6 +61,8 @@ typedef struct hecmod_bytes {
 
 typedef struct hecmod_state {
     PyTypeObject *block_type, *call_type, *pool_type, *shared_type;
+    PyTypeObject *future_type, *future_lock_type, *tasks_type;
+    PyObject *words[HECMOD_WORDS];
     PyObject *dumps, *loads; /* of _pickle */
     PyObject *protocol;      /* 5 */
     PyObject *kw_buffers;    /* ("buffers",) */
@@ -186,6 +205,19 @@ hec_runner hecmod_runner(hecmod_worker *ctx);
 extern PyType_Spec hecmod_pool_spec;
 void hecmod_pool_wait_begin(void *pool);
 void hecmod_pool_wait_end(void *pool);
+
+/* future.c */
+extern PyType_Spec hecmod_future_spec, hecmod_future_lock_spec;
+int hecmod_words_init(hecmod_state *st);
+/* A future of a subclass of Future that belongs to `tasks`; it gets its number when it has one. */
+PyObject *hecmod_future_new(hecmod_state *st, PyTypeObject *type, PyObject *tasks);
+void hecmod_future_number(PyObject *future, uint64_t index);
+/* The task is over, with a value or an exception; who waits is told, callbacks are called. What
+ * they raise is reported and does not matter. 0, or -1 with an exception set: it is not settled. */
+int hecmod_future_settle(PyObject *future, PyObject *value, PyObject *exception);
+
+/* tasks.c */
+extern PyType_Spec hecmod_tasks_spec;
 
 /* column.c */
 PyObject *hecmod_encode_column(PyObject *module, PyObject *args);
