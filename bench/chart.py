@@ -13,7 +13,7 @@ from bench.svg import COLORS, FAINT, INK, Canvas, Scale
 
 Cells = dict[tuple[str, str], Cell]
 
-LEFT, RIGHT, TOP, ROW = 330, 250, 92, 26
+LEFT, RIGHT, TOP, ROW = 330, 330, 92, 26
 PLOT = 560
 LOSS, LOSS_INK = "#fdecea", "#b3261e"
 FLOOR, CEILING = 0.001, 1e5
@@ -83,7 +83,7 @@ def draw_row(canvas: Canvas, run: Record, name: str, y: float, scale: Scale,
         mark(canvas, x, y, looks[key], f"{title}: pyhec is {number(ratio)}× as good as {label}")
     text = remark(run, found, name)
     if text:
-        canvas.text(LEFT + PLOT + 12, y + 4, text if len(text) < 46 else text[:44] + "…", size=10,
+        canvas.text(LEFT + PLOT + 12, y + 4, text if len(text) < 62 else text[:60] + "…", size=10,
                     color=LOSS_INK if text.startswith("pyhec") else INK)
 
 
@@ -117,7 +117,7 @@ def svg(records: list[Record]) -> str:
                 "for orientation)", size=14, bold=True)
     canvas.rect(LEFT, TOP - 12, scale.at(1) - LEFT, bottom - TOP + 12, fill=LOSS)
     canvas.x_axis(scale, bottom, grid_to=TOP - 12, unit="×",
-                  label="left of 1×: pyhec is worse        right of 1×: pyhec is better")
+                  label="← pyhec is worse  |  pyhec is better →")
     canvas.line(scale.at(1), TOP - 12, scale.at(1), bottom, color=INK, width=1.5)
     for i, name in enumerate(points):
         draw_row(canvas, run, name, TOP + ROW * i + 8, scale, looks, found)

@@ -71,8 +71,19 @@ def clear_up(pid: int, before: set[int], grace_s: float) -> list[int]:
     return left
 
 
+def environment(folder: str) -> dict[str, str]:
+    """What a measurement gets: a place for its files, and, for itself and for workers that start
+    afresh, the way to this folder's modules. Programs of the tools are found as in an activated
+    environment.
+    """
+    paths = {"PYTHONPATH": str(ROOT), "PATH": str(Path(sys.executable).parent)}
+    return {**os.environ, "TMPDIR": folder,
+            **{name: os.pathsep.join(filter(None, [first, os.environ.get(name, "")]))
+               for name, first in paths.items()}}
+
+
 def run_limited(command: list[str], timeout_s: float) -> Ended:
-    """Runs a command in a process group and with a temporary folder of its own.
+    """Runs a command in a process group and a temporary folder of its own.
 
     Output goes to files, since a pipe would stay open as long as any forgotten worker lives.
     """
@@ -80,8 +91,7 @@ def run_limited(command: list[str], timeout_s: float) -> Ended:
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         folder = tempfile.mkdtemp(prefix="hecb-")
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                   cwd=ROOT, start_new_session=True,
-                                   env={**os.environ, "TMPDIR": folder})
+                                   cwd=folder, start_new_session=True, env=environment(folder))
         ended = Ended("ok")
         try:
             if process.wait(timeout_s) != 0:
@@ -100,6 +110,12 @@ def run_limited(command: list[str], timeout_s: float) -> Ended:
         return ended
 
 
+def last_words(err: str) -> str:
+    """The last line that says something, as most programs put the reason there."""
+    lines = [line.strip() for line in err.splitlines() if line.strip(" -=*#\t")]
+    return (lines or ["ended without a word"])[-1][:200]
+
+
 def measure(case: str, peer: str, args: argparse.Namespace) -> dict[str, Any]:
     """One measurement as a record."""
     arguments = ["-m", "bench.one", case, peer, "--workers", str(args.workers)]
@@ -109,7 +125,9 @@ def measure(case: str, peer: str, args: argparse.Namespace) -> dict[str, Any]:
         arguments.append("--quick")
         timeout_s = min(timeout_s, known.quick_timeout_s)
     start = time.perf_counter()
-    command = peers.load(peer).command(sys.executable, arguments, args.workers)
+    command = [sys.executable, *arguments]
+    if not known.launches:
+        command = peers.load(peer).command(sys.executable, arguments, args.workers)
     ended = run_limited(command, timeout_s)
     record: dict[str, Any] = {"kind": "sample", "case": case, "peer": peer, "status": ended.status}
     if ended.status == "ok":
@@ -124,7 +142,7 @@ def measure(case: str, peer: str, args: argparse.Namespace) -> dict[str, Any]:
         record["note"] = (f"no end within {timeout_s:.0f} s"
                           + (", though all results were there" if ended.out else ""))
     else:
-        record["note"] = (ended.err.strip().splitlines() or ["ended without a word"])[-1][:200]
+        record["note"] = last_words(ended.err)
     record["wall_s"] = round(time.perf_counter() - start, 3)
     return record
 
@@ -211,9 +229,6 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
-    # The measurements find this folder's modules, and so do workers that start afresh.
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     procs.adopt_orphans()
     start = time.perf_counter()

@@ -35,9 +35,8 @@ def skewed_times(tasks: int, total: float, longest_last: bool) -> list[float]:
     """Pareto-distributed seconds that sum to `total`: the same numbers every time, sorted or not."""
     rng = random.Random(1)
     weights = [min(rng.paretovariate(1.2), 40.0) for _ in range(tasks)]
-    if longest_last:
-        weights.sort()
-    return [total * weight / sum(weights) for weight in weights]
+    times = [total * weight / sum(weights) for weight in weights]
+    return sorted(times) if longest_last else times
 
 
 def makespan(times: list[float], workers: int) -> float:

@@ -79,7 +79,7 @@ class Quantity:
 class Case:
     """A case. `needs` names the method of a tool without which there is nothing to measure. Tools
     other than pyhec get at most `rounds` rounds, where one takes long. `more` is what the same
-    measurement tells besides.
+    measurement tells besides. `launches` is for a case that starts the tool's command line itself.
     """
 
     quantity: Quantity
@@ -91,6 +91,7 @@ class Case:
     needs_numpy: bool = False
     needs_gib: float = 0.5
     rounds: int = 99
+    launches: bool = False
 
     def described(self, name: str) -> dict[str, dict[str, Any]]:
         """The case and its further quantities, as they stand in the header of a result file."""

@@ -37,4 +37,4 @@ def measure(peer: Peer, size: Size) -> Sample:
 
 CASE = Case(Quantity("whole script of 100 tasks", "ms", "lower",
                      (at_most(1 / 2, "mp_pool"), at_most(1, "serial", plus=12))),
-            measure, needs="call")
+            measure, needs="call", launches=True)

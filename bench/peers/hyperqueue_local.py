@@ -19,20 +19,20 @@ class HyperQueueLocal(Peer):
     name = "HyperQueue"
     module = "hyperqueue"
     rounds = 2
-    remark = "waits for the end; results of functions do not come back"
+    remark = ("waits for the end, which it looks for once a second; results do not come back; server "
+              "and worker are threads of the script")
     spawns = "elsewhere"
-    limits = {"commands": 1_000, "noop_latency": 20}
+    limits = {"commands": 1_000, "noop_latency": 5}
     quick_cases = frozenset({"commands"})
     script = """
 import sys
 import tempfile
-from pathlib import Path
 from hyperqueue import Job, LocalCluster
 from hyperqueue.cluster import WorkerConfig
 from hyperqueue.task.function import PythonEnv
 def f(x):
     return x * x
-with LocalCluster(Path(tempfile.mkdtemp()), WorkerConfig({workers})) as cluster:
+with LocalCluster(tempfile.mkdtemp(), WorkerConfig({workers})) as cluster:
     client = cluster.client(python_env=PythonEnv(python_bin=sys.executable))
     job = Job()
     for x in range(100):
@@ -46,12 +46,13 @@ print(328350)
         from hyperqueue.cluster import WorkerConfig
         from hyperqueue.task.function import PythonEnv
         self.folder = Path(tempfile.mkdtemp())
-        self.cluster = LocalCluster(self.folder, WorkerConfig(workers))
+        self.cluster = LocalCluster(str(self.folder), WorkerConfig(workers))
         # Else the tasks run whatever "python3" is found.
         self.client = self.cluster.client(python_env=PythonEnv(python_bin=sys.executable))
 
     def close(self) -> None:
         self.cluster.stop()
+        del self.cluster  # a second stop is an error
 
     def run(self, fill: Callable[[Any], Any]) -> None:
         """Submits one job, filled by the function, and waits for it."""

@@ -49,6 +49,7 @@ if __name__ == "__main__":
 
     def close(self) -> None:
         self.kernel.cleanup()
+        del self.kernel  # a second end is an error
         self.parsl.clear()
 
     def submit(self, func: Callable[..., Any], item: Any) -> Any:
