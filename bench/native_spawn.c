@@ -2,9 +2,9 @@
  *
  *     native_spawn PROGRAM COUNT IN_FLIGHT GIB
  *
- * Runs a program so often, so many at a time, by posix_spawn and waitpid and nothing else, and prints
- * the seconds it took. GIB: so much memory is written before, since some ways to start a process
- * cost more the larger its parent is.
+ * Runs a program so often, so many at a time, by posix_spawn and waitpid and nothing else, and
+ * prints the seconds it took. GIB: so much memory is written before, since some ways to start a
+ * process cost more the larger its parent is.
  */
 #define _GNU_SOURCE
 #include <spawn.h>
