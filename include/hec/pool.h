@@ -72,6 +72,10 @@ HEC_API int hec_call_open(hec_pool *pool, const hec_call_ops *ops, void *ctx, ui
 /* There are more tasks than was said: `total` of them now. */
 HEC_API void hec_call_extend(hec_call *call, uint64_t total);
 
+/* Nobody looks at single results of this call before all are there: the engine may deliver them some
+ * milliseconds late, and so disturb the workers less often. */
+HEC_API void hec_call_set_patient(hec_call *call);
+
 /* Ends a call: tasks that have not begun are dropped, results still to come are ignored. */
 HEC_API void hec_call_close(hec_call *call);
 

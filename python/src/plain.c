@@ -32,6 +32,8 @@ typedef struct writer {
     char *data;
     size_t used, size;
     PyObject *known; /* what the receiver's __main__ has, or NULL */
+    PyObject *last;  /* the function written last, and where: tasks of a batch mostly share it */
+    size_t last_at, last_size;
 } writer;
 
 /* Room for n more bytes; NULL when there is no memory, then pickle says so. */
@@ -141,7 +143,7 @@ static PyObject *name_of(writer *w, PyObject *func)
     return name;
 }
 
-static bool put_function(writer *w, PyObject *func)
+static bool put_new_function(writer *w, PyObject *func)
 {
     PyObject *name;
     bool good;
@@ -161,6 +163,25 @@ static bool put_function(writer *w, PyObject *func)
     PyErr_Clear();
     Py_XDECREF(name);
     return good;
+}
+
+static bool put_function(writer *w, PyObject *func)
+{
+    size_t at = w->used;
+
+    if (func == w->last) {
+        char *to = room(w, w->last_size);
+
+        if (to)
+            memcpy(to, w->data + w->last_at, w->last_size);
+        return to;
+    }
+    if (!put_new_function(w, func))
+        return false;
+    Py_XSETREF(w->last, Py_NewRef(func));
+    w->last_at = at;
+    w->last_size = w->used - at;
+    return true;
 }
 
 /* A function of a module, not one that is bound to an object, which would have to travel too. */
@@ -238,6 +259,7 @@ bool hecmod_plain_write(hecmod_state *st, PyObject *const *values, Py_ssize_t n,
         good = put_count(&w, '[', (size_t)n);
     for (Py_ssize_t i = 0; good && as_list && i < n; i++)
         good = put_task(&w, values[i]);
+    Py_XDECREF(w.last);
     *ret = (hecmod_bytes){w.data, w.used, w.size};
     if (!good)
         hecmod_plain_done(st, ret);

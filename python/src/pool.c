@@ -69,7 +69,7 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
     if (hec_pool_create(&o, &p->pool, &err) < 0)
         hecmod_raise(&err);
     else if (c)
-        c->call = hec_pool_inherited(p->pool);
+        hec_call_set_patient(c->call = hec_pool_inherited(p->pool));
     hecmod_pool_drop_lock(p);
     if (!p->pool)
         return -1;

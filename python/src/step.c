@@ -272,6 +272,8 @@ static int open_call(hecmod_pool *p, hecmod_call *c)
         hecmod_raise(&err);
         return -1;
     }
+    if (c->results)
+        hec_call_set_patient(c->call);
     if (kick(p, c) == 0)
         return 0;
     PyErr_Fetch(&type, &value, &traceback); /* nobody will end a call that did not open */

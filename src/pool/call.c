@@ -54,6 +54,19 @@ void hec_call_extend(hec_call *call, uint64_t total)
         call->total = total;
 }
 
+void hec_call_set_patient(hec_call *call)
+{
+    call->patient = true;
+}
+
+bool hec__pool_is_patient(const hec_pool *p)
+{
+    for (const hec_call *c = p->calls; c; c = c->next_call)
+        if (!c->patient)
+            return false;
+    return p->calls != NULL;
+}
+
 /* Tells worker k to forget the call, if it has room to be told; a worker whose ring is full keeps
  * the call's shared part until it ends. */
 static void close_at(hec_pool *p, uint32_t k, const hec_call *call)

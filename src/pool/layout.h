@@ -33,9 +33,15 @@ typedef struct hec__head {
     uint64_t total;
     /* How many of this pool's processes are awake, the parent included: decides who may spin. */
     alignas(64) _Atomic int32_t awake;
-    _Atomic uint32_t parent_sleeps;
+    _Atomic uint32_t parent_sleeps; /* HEC__SLEEPS_... */
     _Atomic uint32_t stop;
 } hec__head;
+
+enum {
+    HEC__SLEEPS_NOT = 0,
+    HEC__SLEEPS_LIGHTLY, /* every answer is to wake it */
+    HEC__SLEEPS_DEEPLY,  /* a worker that has enough to do may leave that for later */
+};
 
 /* A worker's slot. Grouped by who writes. */
 typedef struct hec__slot {

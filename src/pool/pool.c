@@ -265,7 +265,9 @@ static int sleep_at_bell(hec_pool *p, int timeout_ms, uint32_t *tags, int max, h
 
     if (timeout_ms < 0 || timeout_ms > SLEEP_MS)
         timeout_ms = SLEEP_MS;
-    atomic_store_explicit(&head->parent_sleeps, 1, memory_order_relaxed);
+    atomic_store_explicit(&head->parent_sleeps,
+                          hec__pool_is_patient(p) ? HEC__SLEEPS_DEEPLY : HEC__SLEEPS_LIGHTLY,
+                          memory_order_relaxed);
     /* Pairs with the fence in the worker's wake_parent(). */
     atomic_thread_fence(memory_order_seq_cst);
     if (!any_answer(p)) {
@@ -273,7 +275,7 @@ static int sleep_at_bell(hec_pool *p, int timeout_ms, uint32_t *tags, int max, h
         n = hec__watch_wait(&p->watch, tags, max, timeout_ms, err);
         hec__awake_add(head, &p->awake, +1);
     }
-    atomic_store_explicit(&head->parent_sleeps, 0, memory_order_relaxed);
+    atomic_store_explicit(&head->parent_sleeps, HEC__SLEEPS_NOT, memory_order_relaxed);
     p->looked_ns = hec__now_ns();
     return n;
 }

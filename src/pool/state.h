@@ -33,6 +33,7 @@ struct hec_call {
     hec__range *again;    /* tasks to be sent once more, a stack */
     uint32_t nagain, again_cap;
     hec__pace pace;
+    bool patient;          /* see hec_call_set_patient() */
     unsigned char *opened; /* [nworkers]: which workers have the shared part */
     /* Of the inherited call, whose workers help themselves: which tasks have been answered. */
     unsigned char *answered; /* a bit per task */
@@ -88,6 +89,9 @@ static inline hec__sent *hec__sent_at(hec__member *m, uint32_t i)
 
 int hec__call_create(hec_pool *p, const hec_call_ops *ops, void *ctx, uint64_t total,
                      bool inherited, hec_call **ret_call, hec_error *err);
+
+/* Whether all calls are patient. */
+bool hec__pool_is_patient(const hec_pool *p);
 
 /* dispatch.c */
 

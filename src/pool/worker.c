@@ -17,8 +17,10 @@
 
 #define CLAIM_NS 20000u  /* work that one claim should hold: what may be lost to a death */
 #define DUE_NS   500000u /* finished tasks do not wait longer for their batch than this */
-#define TRIM_MS  1000    /* who waits so long gives its free memory back */
-#define LOOK_MS  1000    /* how often to look for the parent, where no signal is sure to come */
+#define PLENTY   3u
+#define TELL_NS  5000000u /* the parent hears of answers this late at most, while there is work */
+#define TRIM_MS  1000     /* who waits so long gives its free memory back */
+#define LOOK_MS  1000     /* how often to look for the parent, where no signal is sure to come */
 
 struct hec_worker {
     hec__worker_start with;
@@ -36,6 +38,8 @@ struct hec_worker {
     uint64_t pace_call;
     uint64_t replied_ns; /* when the last reply went, or the batch began */
     hec__gaps gaps;
+    uint64_t told_ns; /* when the parent was last woken */
+    bool untold;      /* it was not woken for the last answer */
     uint32_t turn;
 };
 
@@ -71,11 +75,63 @@ static void sleep_at_bell(hec_worker *w, bool (*ready)(void *), void *ctx)
     atomic_store_explicit(&w->slot->sleeps, 0, memory_order_relaxed);
 }
 
+/* The parent sleeps at its bell only after it said so. */
+static void wake_parent(hec_worker *w)
+{
+    w->untold = false;
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&w->head->parent_sleeps, memory_order_relaxed) &&
+        atomic_exchange_explicit(&w->head->parent_sleeps, HEC__SLEEPS_NOT, memory_order_relaxed)) {
+        w->told_ns = hec__now_ns();
+        hec__watch_ring(&w->with.watch);
+    }
+}
+
+/* How many records the ring has, the present one included; counts to `most`. */
+static uint32_t queued(const hec_worker *w, uint32_t most)
+{
+    uint64_t at = w->tasks.mine;
+    uint64_t end = atomic_load_explicit(&w->tasks.ends->head, memory_order_acquire);
+    uint32_t n = 0;
+
+    for (; n < most && at != end; n++)
+        at += ((const hec__rec *)(w->tasks.data + (at & (w->tasks.size - 1))))->size;
+    return n;
+}
+
+/* Whether there is work for a while without the parent's doing: two batches behind the present one,
+ * or tasks of the inherited call that nobody has yet. */
+static bool has_plenty(hec_worker *w)
+{
+    if (w->reply_flags & HEC__REC_SELF)
+        return atomic_load_explicit(&w->head->next, memory_order_relaxed) < w->head->total;
+    return queued(w, PLENTY) == PLENTY;
+}
+
+/* After an answer. To wake the parent costs a worker its core for a moment where there are no more
+ * cores than workers: with short tasks that is percents. So where nobody waits for single answers
+ * it is left for later, until the work runs short or some time has passed; never over a sleep of
+ * ours.
+ */
+static void tell_parent(hec_worker *w, uint64_t now)
+{
+    uint32_t sleeps;
+
+    atomic_thread_fence(memory_order_seq_cst);
+    sleeps = atomic_load_explicit(&w->head->parent_sleeps, memory_order_relaxed);
+    if (sleeps == HEC__SLEEPS_DEEPLY && now - w->told_ns < TELL_NS && has_plenty(w))
+        w->untold = true;
+    else if (sleeps)
+        wake_parent(w);
+}
+
 /* Waits until ready(), or until the bell rings. */
 static void wait_until(hec_worker *w, bool (*ready)(void *), void *ctx)
 {
     uint64_t began = hec__now_ns(), away = 0;
 
+    if (w->untold)
+        wake_parent(w);
     if (hec__spin(w->head, w->with.cpus, ready, ctx)) {
         hec__gaps_add(&w->gaps, hec__now_ns() - began);
         return;
@@ -90,15 +146,6 @@ static void wait_until(hec_worker *w, bool (*ready)(void *), void *ctx)
     hec__gaps_add(&w->gaps, hec__now_ns() - began);
     if (w->with.runner.wait_end)
         w->with.runner.wait_end(w->with.runner.ctx);
-}
-
-/* The parent sleeps at its bell only after it said so. */
-static void wake_parent(hec_worker *w)
-{
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&w->head->parent_sleeps, memory_order_relaxed) &&
-        atomic_exchange_explicit(&w->head->parent_sleeps, 0, memory_order_relaxed))
-        hec__watch_ring(&w->with.watch);
 }
 
 struct room {
@@ -172,7 +219,7 @@ void hec_worker_reply(hec_worker *w, uint64_t first, uint32_t count, hec_verdict
     hec__pace_add(&w->pace, elapsed, count);
     hec__outbox_send(&w->outbox, &like, NULL);
     w->replied_ns = now;
-    wake_parent(w);
+    tell_parent(w, now);
 }
 
 /* Runs one batch, whose claim word and first task are set. */
