@@ -158,10 +158,10 @@ static void scribbled(hec__segment *s)
     hec__store_init(&a, s, 3, 64 * MIB, NULL);
     r = send_block(&a, MIB, 1, 1);
     ok(hec__segment_is_ref(s, &r), "a block on its way is one");
-    ok(!hec__segment_is_ref(s, &(hec__ref){r.maker, r.block, 8 * MIB}) &&
-           !hec__segment_is_ref(s, &(hec__ref){r.maker, r.block + 1, 1}) &&
-           !hec__segment_is_ref(s, &(hec__ref){r.maker, UINT32_MAX, 1}) &&
-           !hec__segment_is_ref(s, &(hec__ref){UINT32_MAX, r.block, 1}) &&
+    ok(!hec__segment_is_ref(s, &(hec__ref){r.maker, r.block, 8 * MIB, 0}) &&
+           !hec__segment_is_ref(s, &(hec__ref){r.maker, r.block + 1, 1, 0}) &&
+           !hec__segment_is_ref(s, &(hec__ref){r.maker, UINT32_MAX, 1, 0}) &&
+           !hec__segment_is_ref(s, &(hec__ref){UINT32_MAX, r.block, 1, 0}) &&
            !hec__segment_is_ref(s, &(hec__ref){0, 0, 1, 0}),
        "too many bytes, no such block, no such maker, a free block are not");
     hec__segment_give_back(s, &r);
