@@ -105,6 +105,16 @@ static hec_view result(stage *g, size_t size, hec__ref *ret_ref)
     return view;
 }
 
+/* A test has nothing to look at without it. */
+static char *bytes_of(const hec_view *view)
+{
+    if (!view->data) {
+        printf("Bail out! no view\n");
+        exit(1);
+    }
+    return view->data;
+}
+
 static uint32_t state_of(const hec__store *a, const hec__ref *ref)
 {
     return a->table->blocks[ref->block].state;
@@ -124,7 +134,7 @@ static void arrays_shared(void)
     ok(hec__segment_is_ref(g.workers, &r) && hec__segment_view(g.workers, &r, &v, NULL) == 0 &&
            v.size == MIB && v.data != data && memcmp(v.data, data, MIB) == 0,
        "an array is seen by a receiver");
-    seen = v.data;
+    seen = bytes_of(&v);
     data[7] = '!';
     seen[MIB - 1] = '?';
     ok(seen[7] == '!' && data[MIB - 1] == '?', "what either writes, the other sees");
@@ -164,7 +174,7 @@ static void arrays_private(void)
            hec__segment_view(g.workers, &r, &v, NULL) == 0 && (uintptr_t)v.data % page == 100 &&
            memcmp(v.data, data + at, page) == 0,
        "part of an array, beginning within a page");
-    seen = v.data;
+    seen = bytes_of(&v);
     seen[0] = '?';
     seen[page - 1] = '?';
     ok(data[at] != '?' && data[at + page - 1] != '?',
