@@ -50,10 +50,10 @@ arm: setup ## cross-build for 64-bit Arm and run the C tests under qemu-user
 pythons: setup ## the Python tests on every supported Python found
 	@.venv/bin/python tools/pythons $(ARGS)
 
-bench: ## measure
-	@tools/setup test
-	@tools/install_wheel .venv
-	.venv/bin/python bench/run.py $(ARGS)
+bench: ## measure against other tools (ARGS=--quick: under three minutes)
+	@tools/setup bench
+	@tools/install_wheel .venv-bench
+	.venv-bench/bin/python bench/run.py $(ARGS)
 
 install: ## install the library, its headers and the program hec below PREFIX
 	@tools/setup run
@@ -69,4 +69,4 @@ format: ## lay out the C sources with clang-format
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean: ## remove what was built and the Python environments made here
-	rm -rf build build-* .venv .venv-pythons .venv-bootstrap .mypy_cache .pytest_cache
+	rm -rf build build-* .venv .venv-bench .venv-pythons .venv-bootstrap .mypy_cache .pytest_cache

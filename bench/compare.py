@@ -30,12 +30,12 @@ def compare(old: list[stats.Record], new: list[stats.Record]) -> list[str]:
             a, b = before.get((name, key)), after.get((name, key))
             if a is None or b is None:
                 continue
-            texts = [cell.status if cell.status != "ok" else table.number(cell.median)
+            texts = [cell.status if cell.status != "ok" else stats.number(cell.median)
                      for cell in (a, b)]
             ratio, mark = "-", "**changed**" if a.status != b.status else ""
             if a.status == b.status == "ok":
                 times = stats.advantage(b.median, a.median, case["better"])
-                ratio = f"{table.number(times)}×"
+                ratio = f"{stats.number(times)}×"
                 if not stats.overlap(a, b):
                     mark = "better" if times > 1 else "**worse**"
             lines.append(table.row([f"{case['title']} ({case['unit']})", peer["label"], *texts,

@@ -14,8 +14,8 @@ import os
 from typing import Any
 
 from bench import cases, machine, peers
-from bench.cases.base import Case, Size
-from bench.peers.base import Peer
+from bench.cases.base import Case, Size, joined
+from bench.peers.base import Broken, NotHere, Peer
 
 
 def obstacle(case: Case, peer: Peer) -> str:
@@ -30,10 +30,19 @@ def obstacle(case: Case, peer: Peer) -> str:
     return reason
 
 
-def write(fd: int, answer: dict[str, Any]) -> None:
-    """Writes the answer and closes."""
-    with os.fdopen(fd, "w", encoding="utf-8") as stream:
-        json.dump(answer, stream)
+def answer_of(case: Case, peer: Peer, size: Size) -> dict[str, Any]:
+    """What a measurement has to say."""
+    reason = obstacle(case, peer)
+    if reason:
+        return {"status": "skipped", "note": reason}
+    try:
+        sample = case.measure(peer, size)
+    except NotHere as error:
+        return {"status": "skipped", "note": str(error)}
+    except Broken as error:
+        return {"status": "BROKEN", "note": str(error)}
+    return {"status": "ok", "value": sample.value, "note": joined(peer.remark, sample.note),
+            "more": sample.more, "ideal": sample.ideal}
 
 
 def main() -> None:
@@ -48,15 +57,11 @@ def main() -> None:
     # Whatever a tool or its workers print must not get into the answer.
     answer = os.dup(1)
     os.dup2(2, 1)
-    reason = obstacle(case, peer)
-    if reason:
-        write(answer, {"status": "skipped", "note": reason})
-        return
-    sample = case.measure(peer, Size(args.workers, args.quick))
-    write(answer, {"status": "ok", "value": sample.value, "note": sample.note,
-                   "extra": sample.extra})
+    text = json.dumps(answer_of(case, peer, Size(args.workers, args.quick)))
+    with os.fdopen(answer, "w", encoding="utf-8") as stream:
+        stream.write(text + "\n")
     # The value is safe; closing may still hang or fail, and that is for run.py to see.
-    if hasattr(peer, "pool") or hasattr(peer, "executor"):
+    if any(hasattr(peer, name) for name in ("pool", "executor", "cluster", "ray", "kernel")):
         peer.close()
 
 

@@ -40,19 +40,40 @@ def summarize(records: list[Record]) -> Cell:
     if not values:
         status = bad.most_common(1)[0][0] if bad else "missing"
         return Cell(status, 0, note="; ".join(notes))
-    ideal = max(float(r.get("extra", {}).get("ideal", 0.0)) for r in records)
+    ideal = max(float(r.get("ideal", 0.0)) for r in records)
     notes += [f"{count} of {len(records)} rounds: {status}" for status, count in bad.items()]
     return Cell("ok", len(values), statistics.median(values), min(values), max(values),
                 "; ".join(notes), ideal)
 
 
 def cells(records: Iterable[Record]) -> dict[tuple[str, str], Cell]:
-    """The cells by (case, peer)."""
+    """The cells by (case, peer). What a measurement tells besides its value is a case of its own,
+    "case.quantity", with the same fate.
+    """
     groups: dict[tuple[str, str], list[Record]] = {}
+    more: dict[str, list[str]] = {}
     for record in records:
-        if record.get("kind") == "sample":
-            groups.setdefault((record["case"], record["peer"]), []).append(record)
+        if record.get("kind") == "run":
+            for name in record["cases"]:
+                more.setdefault(name.split(".")[0], []).append(name)
+        if record.get("kind") != "sample":
+            continue
+        for name in more.get(record["case"], [record["case"]]):
+            one = record
+            if name != record["case"] and record["status"] == "ok":
+                one = {**record, "value": record["more"][name.split(".")[1]], "ideal": 0.0}
+            groups.setdefault((name, record["peer"]), []).append(one)
     return {key: summarize(group) for key, group in groups.items()}
+
+
+def number(value: float) -> str:
+    """Three significant digits, without exponents."""
+    if value == 0:
+        return "0"
+    for limit, digits in ((100, 0), (10, 1), (1, 2), (0.1, 3)):
+        if abs(value) >= limit:
+            return f"{value:,.{digits}f}"
+    return f"{value:.4f}"
 
 
 def advantage(ours: float, theirs: float, better: str) -> float:

@@ -5,7 +5,11 @@ memory must be able to import it; NumPy is loaded only by the functions that nee
 
 from __future__ import annotations
 
+import heapq
+import os
 import random
+import signal
+import time
 from typing import Any
 
 
@@ -19,19 +23,28 @@ def fib(n: int) -> int:
     return n if n < 2 else fib(n - 1) + fib(n - 2)
 
 
-def spin(loops: int) -> int:
-    """Adds for so many turns; the time is proportional to `loops`."""
-    total = 0
-    for i in range(loops):
-        total += i & 3
-    return total
+def busy(seconds: float) -> float:
+    """Keeps its worker busy until so much time has passed, whatever the machine does meanwhile."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+    return seconds
 
 
-def skewed_loops(tasks: int, total: int) -> list[int]:
-    """Pareto-distributed loops that sum to about `total`, the longest task last."""
+def skewed_times(tasks: int, total: float, longest_last: bool) -> list[float]:
+    """Pareto-distributed seconds that sum to `total`: the same numbers every time, sorted or not."""
     rng = random.Random(1)
-    weights = sorted(min(rng.paretovariate(1.2), 40.0) for _ in range(tasks))
-    return [int(total * weight / sum(weights)) for weight in weights]
+    weights = [min(rng.paretovariate(1.2), 40.0) for _ in range(tasks)]
+    times = [total * weight / sum(weights) for weight in weights]
+    return sorted(times) if longest_last else times
+
+
+def makespan(times: list[float], workers: int) -> float:
+    """When the last is done if everybody takes the next task as soon as the one before is done."""
+    free_at = [0.0] * workers
+    for seconds in times:
+        heapq.heapreplace(free_at, free_at[0] + seconds)
+    return max(free_at)
 
 
 def slice_sum(array: Any, i: int) -> float:
@@ -43,3 +56,35 @@ def block(i: int) -> Any:
     """A new array of 32 MB, all of it written."""
     import numpy as np
     return np.full(4_000_000, float(i))
+
+
+def both_ends(array: Any) -> float:
+    """Reads the least that shows that an array is there, and whole."""
+    return float(array[0] + array[-1])
+
+
+def part_started(part: Any, hold_s: float) -> list[tuple[float, float]]:
+    """When a part of a DataFrame was begun, by the clock that all processes share, and the sum of
+    its first column. Can keep the part a while, so that memory can be looked at.
+    """
+    began = time.monotonic()
+    total = float(part.iloc[:, 0].sum())
+    time.sleep(hold_s)
+    return [(began, total)]
+
+
+def nap(seconds: float) -> int:
+    """Waits and returns 1."""
+    time.sleep(seconds)
+    return 1
+
+
+def die(mark: str) -> int:
+    """Ends its process as the kernel does; leaves the time of the first such end in a file."""
+    try:
+        with open(mark, "x", encoding="ascii") as stream:
+            stream.write(repr(time.monotonic()))
+    except FileExistsError:
+        pass  # a tool that tries again
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0

@@ -7,8 +7,11 @@ from importlib import import_module
 
 from bench.cases.base import Case
 
-NAMES = ["noop_latency", "idle_latency", "noop_map", "noop_stream", "cold_start",
-         "cold_start_pandas", "script100", "fib_speedup", "skewed", "array_in", "results_out"]
+NAMES = ["noop_latency", "idle_latency", "noop_stream", "noop_submit", "noop_map",
+         "skewed_random", "skewed_last", "fib_speedup", "array_in", "array_pool", "results_kept",
+         "results_steady", "args_distinct", "args_empty", "frame", "cold_start",
+         "cold_start_pandas", "script100", "idle_cost", "worker_death", "commands",
+         "commands_big"]
 
 
 def load(name: str) -> Case:

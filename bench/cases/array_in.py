@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from bench.cases.base import Case, Sample, Size
+from bench.cases.base import Case, Quantity, Sample, Size, Target
 from bench.peers.base import Peer
 from bench.work import slice_sum
 
@@ -22,5 +22,6 @@ def measure(peer: Peer, size: Size) -> Sample:
     return Sample((time.perf_counter() - start) / run * 1e3, note)
 
 
-CASE = Case("512 MB array to 64 tasks, one-shot", "ms/task", "lower", measure, timeout_s=60.0,
-            needs_numpy=True, needs_gib=5.0)
+CASE = Case(Quantity("512 MB array to 64 tasks, one-shot", "ms/task", "lower",
+                     (Target("at most", plus=0.5),)),
+            measure, needs="array_tasks", timeout_s=60.0, needs_numpy=True, needs_gib=5.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from bench.cases.base import Case, Sample, Size
+from bench.cases.base import Case, Quantity, Sample, Size, at_most
 from bench.peers.base import Peer
 from bench.work import noop
 
@@ -17,4 +17,5 @@ def measure(peer: Peer, size: Size) -> Sample:
     return Sample((time.perf_counter() - start) * 1e3)
 
 
-CASE = Case("cold start to first result", "ms", "lower", measure)
+CASE = Case(Quantity("cold start to first result", "ms", "lower", (at_most(1 / 2, "mp_pool"),)),
+            measure, needs="call")

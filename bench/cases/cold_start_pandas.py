@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bench.cases import cold_start
-from bench.cases.base import Case, Sample, Size
+from bench.cases.base import Case, Quantity, Sample, Size, at_most
 from bench.peers.base import Peer
 
 
@@ -13,4 +13,5 @@ def measure(peer: Peer, size: Size) -> Sample:
     return cold_start.measure(peer, size)
 
 
-CASE = Case("cold start, NumPy and pandas loaded", "ms", "lower", measure, needs_numpy=True)
+CASE = Case(Quantity("cold start, NumPy and pandas loaded", "ms", "lower",
+                     (at_most(1 / 2, "mp_pool"),)), measure, needs="call", needs_numpy=True)

@@ -5,25 +5,22 @@ from __future__ import annotations
 
 import time
 
-from bench.cases.base import Case, Sample, Size, warm
+from bench.cases.base import Case, Quantity, Sample, Size, at_most, check, warm
 from bench.peers.base import Peer
 from bench.work import noop
 
-# ProcessPoolExecutor.map sends one at a time unless told otherwise.
-FEWER = {"ProcessPoolExecutor": 10_000}
-
 
 def measure(peer: Peer, size: Size) -> Sample:
-    count = min(size.of(100_000, 10_000), FEWER.get(peer.name, 100_000))
+    count, note = peer.items("noop_map", 100_000)
+    count = size.of(count, count // 10)
     warm(peer, size)
     items = list(range(count))
     start = time.perf_counter()
     results = peer.map(noop, items)
     seconds = time.perf_counter() - start
-    if results != items:
-        raise RuntimeError("the results of map are wrong")
-    note = f"{count:,} items" if peer.name in FEWER else ""
+    check(results == items, "the results of map are wrong")
     return Sample(seconds / count * 1e6, note)
 
 
-CASE = Case("100,000 no-ops in one map call", "µs/task", "lower", measure)
+CASE = Case(Quantity("100,000 no-ops in one map call", "µs/task", "lower",
+                     (at_most(1, "mp_pool"),)), measure)

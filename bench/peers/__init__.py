@@ -9,7 +9,9 @@ from importlib import import_module
 
 from bench.peers.base import Peer
 
-NAMES = ["hec", "mp_pool", "process_pool", "joblib_loky", "joblib_mp", "threads", "serial"]
+NAMES = ["hec", "mp_pool", "process_pool", "joblib_loky", "joblib_mp", "mpi4py_futures",
+         "dask_local", "ray_local", "parsl_local", "hyperqueue_local", "threads", "serial",
+         "gnu_parallel", "xargs", "make_j", "native_spawn"]
 BASE = "hec"
 
 

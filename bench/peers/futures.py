@@ -1,27 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""What the two executors of concurrent.futures have in common."""
+"""What the executors in the manner of concurrent.futures have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import as_completed
 from typing import Any
 
-from bench.peers.base import Peer
+from bench.peers.base import Futures, Peer, parts_of
 
 
 class FuturesPeer(Peer):
     module = "concurrent.futures"
-    executor_class: Callable[[int], Executor]
+    # Every task of theirs pickles the whole array: so many show what each costs.
+    array_limit = 2
+
+    def make(self, workers: int) -> Any:
+        """A new executor."""
+        raise NotImplementedError
 
     def open(self, workers: int) -> None:
-        self.executor = type(self).executor_class(workers)
+        self.executor = self.make(workers)
 
     def close(self) -> None:
         self.executor.shutdown()
 
     def call(self, func: Callable[..., Any], item: Any) -> Any:
         return self.executor.submit(func, item).result()
+
+    def submit(self, func: Callable[..., Any], item: Any) -> Any:
+        return self.executor.submit(func, item)
 
     def map(self, func: Callable[..., Any], items: Sequence[Any]) -> list[Any]:
         return list(self.executor.map(func, items))
@@ -33,8 +41,23 @@ class FuturesPeer(Peer):
             futures.discard(future)
             yield future.result()
 
+    def futures(self, workers: int) -> Futures:
+        executor = self.make(workers)
+        return Futures(executor.submit, as_completed, executor.shutdown)
+
     def array_tasks(self, func: Callable[..., Any], array: Any, tasks: int,
                     workers: int) -> tuple[int, str]:
-        with type(self).executor_class(workers) as executor:
-            list(executor.map(func, [array] * tasks, range(tasks)))
-        return tasks, ""
+        self.open(workers)
+        try:
+            return self.array_pool(func, array, tasks)
+        finally:
+            self.close()
+
+    def array_pool(self, func: Callable[..., Any], array: Any, tasks: int) -> tuple[int, str]:
+        run = min(tasks, self.array_limit)
+        list(self.executor.map(func, [array] * run, range(run)))
+        return run, f"{run} tasks only" if run < tasks else ""
+
+    def frame_map(self, func: Callable[..., Any], frame: Any, workers: int) -> list[Any]:
+        with self.make(workers) as executor:
+            return [x for part in executor.map(func, parts_of(frame, workers)) for x in part]

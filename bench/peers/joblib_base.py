@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from bench.peers.base import Peer
+from bench.peers.base import Peer, parts_of
 
 
 class JoblibPeer(Peer):
     module = "joblib"
     backend = ""
-    stream_items = 5_000
-    result_items = 16
+    rounds = 5
+    limits = {"noop_stream": 5_000, "noop_submit": 10_000, "results_kept": 16,
+              "results_steady": 16, "args_distinct": 32}
 
     def parallel(self, **options: Any) -> Any:
         """joblib's Parallel with this backend."""
@@ -55,3 +56,13 @@ class JoblibPeer(Peer):
         self.workers = workers
         self.parallel()(delayed(func)(array, i) for i in range(tasks))
         return tasks, ""
+
+    def array_pool(self, func: Callable[..., Any], array: Any, tasks: int) -> tuple[int, str]:
+        from joblib import delayed
+        self.pool(delayed(func)(array, i) for i in range(tasks))
+        return tasks, ""
+
+    def frame_map(self, func: Callable[..., Any], frame: Any, workers: int) -> list[Any]:
+        self.workers = workers
+        done = self.parallel()(self.calls(func, parts_of(frame, workers)))
+        return [x for part in done for x in part]

@@ -153,7 +153,7 @@ static int64_t pack_list(hecmod_call *c, uint64_t first, uint32_t n, hec_outbox 
             r = hecmod_pack(c->st, list, way, out, bytes);
     }
     Py_XDECREF(list);
-    return r < 0 ? r : n;
+    return r < 0 ? -1 : (int64_t)n;
 }
 
 static int64_t pack(void *ctx, uint64_t first, uint32_t max, hec_outbox *out, hec_error *err)
@@ -175,7 +175,7 @@ static int64_t pack(void *ctx, uint64_t first, uint32_t max, hec_outbox *out, he
     }
     if (r == 0)
         r = pack_list(c, first, n, out, &bytes);
-    if (r < 0)
+    if (r <= 0)
         return leave_error(c);
     c->bytes = bytes / (uint64_t)r;
     return r;

@@ -8,7 +8,8 @@
 #include <string.h>
 
 /* An array that so many hold is in several tasks: the caller's list, ours, the message's and the
- * buffer make four of one that is in one task only. Where fewer hold it, its second coming tells. */
+ * buffer make four of one that is in one task only. Where fewer hold it, its second coming tells.
+ */
 #define HELD_BY_MANY 8
 
 /* A buffer of a call that was copied once, for all tasks that have it. */

@@ -36,10 +36,10 @@ void hecmod_pool_wait_for_stepper(hecmod_pool *p);
 hecmod_call *hecmod_pool_as_call(hecmod_pool *p, PyObject *o);
 
 /* The methods that use the engine. */
-PyObject *hecmod_pool_open(PyObject *self, PyObject *call);
+PyObject *hecmod_pool_open(PyObject *self, PyObject *o);
 PyObject *hecmod_pool_extend(PyObject *self, PyObject *args);
-PyObject *hecmod_pool_end(PyObject *self, PyObject *call);
-PyObject *hecmod_pool_run(PyObject *self, PyObject *call);
+PyObject *hecmod_pool_end(PyObject *self, PyObject *o);
+PyObject *hecmod_pool_run(PyObject *self, PyObject *o);
 PyObject *hecmod_pool_step(PyObject *self, PyObject *args);
 PyObject *hecmod_pool_drive(PyObject *self, PyObject *args, PyObject *kwargs);
 

@@ -62,7 +62,8 @@ void hec__store_drop(hec__store *a, const hec__ref *ref);
 /* The holder is dead: what it held of ours is free. */
 void hec__store_bury(hec__store *a, uint32_t holder);
 
-/* Gives the pages of free blocks back to the system. Worth it when nothing was asked for in a while.
+/* Gives the pages of free blocks back to the system. Worth it when nothing was asked for in a
+ * while.
  */
 void hec__store_trim(hec__store *a);
 

@@ -15,9 +15,9 @@ typedef struct hec__loaded {
 } hec__loaded;
 
 /* All loaded libraries whose file name contains one of the words (ended by NULL), the first
- * HEC__LOADED_MAX of them. They are never unloaded from here on: whoever looked has their addresses,
- * and to let one go again costs more than the whole search, since the loader then asks for every
- * library whether it is still needed. */
+ * HEC__LOADED_MAX of them. They are never unloaded from here on: whoever looked has their
+ * addresses, and to let one go again costs more than the whole search, since the loader then asks
+ * for every library whether it is still needed. */
 void hec__loaded_find(hec__loaded *l, const char *const *words);
 
 /* The address of a function in one of them, or NULL. */

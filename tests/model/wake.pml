@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Publish, sleep, wake (dispatch.c hec__member_wake, worker.c sleep_until and wake_parent, pool.c
+ * Publish, sleep, wake (dispatch.c hec__member_wake, worker.c sleep_at_bell and wake_parent, pool.c
  * sleep_at_bell): a parent sends TASKS tasks through a ring that holds ROOM, a worker answers
  * through a ring that holds one. Who has nothing to do sleeps without a time limit, so a lost
  * wake-up is a deadlock, which spin reports as an invalid end state.

@@ -5,11 +5,13 @@ measurement that hangs or dies is recorded as such and leaves no process behind.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from bench import cases, compare, peers, run, stats, table, work  # noqa: E402
+from bench import cases, chart, compare, peers, procs, report, run, stats  # noqa: E402
+from bench import table, targets, work  # noqa: E402
+from bench.cases.base import Target, at_least, at_most  # noqa: E402
+from bench.peers.base import Peer  # noqa: E402
 
 
 def sample(case: str, peer: str, value: float | None, **more: Any) -> dict[str, Any]:
@@ -81,7 +86,7 @@ def test_overlap() -> None:
     (0, "0"), (10271.4, "10,271"), (99.96, "100.0"), (12.34, "12.3"), (1.234, "1.23"),
     (0.1234, "0.123"), (0.01234, "0.0123")])
 def test_numbers(value: float, text: str) -> None:
-    assert table.number(value) == text
+    assert stats.number(value) == text
 
 
 def lines_of(text: str, label: str) -> list[str]:
@@ -99,7 +104,7 @@ def test_table_keeps_and_marks_the_rows_where_pyhec_loses() -> None:
     assert "0.500×" in b[0] and "**loses**" in b[0]
     assert "0.250×" in a[1] and "**loses**" in a[1], "for a rate, more is better"
     assert "2.00×" in b[1] and "loses" not in b[1]
-    assert "| latency | µs | 2.00 | 8.00 | **1.00** |" in text
+    assert "| latency | µs | 2.00 |  | 8.00 | **1.00** |" in text
 
 
 def test_table_says_when_the_order_may_be_chance() -> None:
@@ -116,7 +121,7 @@ def test_table_says_why_a_peer_was_not_measured() -> None:
     text = table.markdown(records)
     assert "skipped | - | 0 | - |  | not installed: a/b |" in lines_of(text, "Tool A")[0]
     assert "HANG" in lines_of(text, "Tool B")[0]
-    assert "| latency | µs | 1.00 | skipped | HANG |" in text
+    assert "| latency | µs | 1.00 |  | skipped | HANG |" in text
 
 
 def test_table_without_a_base_has_no_ratios() -> None:
@@ -182,32 +187,210 @@ CHILD = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.
 
 def test_a_hang_is_recorded_and_killed_with_its_children() -> None:
     start = time.monotonic()
-    status, out, _ = run.run_limited([sys.executable, "-c", CHILD + "p.wait()"], 1.0)
-    assert status == "HANG" and time.monotonic() - start < 10
-    assert wait_until_dead(int(out))
+    ended = run.run_limited([sys.executable, "-c", CHILD + "p.wait()"], 1.0)
+    assert ended.status == "HANG" and time.monotonic() - start < 10
+    assert wait_until_dead(int(ended.out))
 
 
 def test_a_failure_is_recorded_and_its_children_are_killed() -> None:
-    status, out, err = run.run_limited([sys.executable, "-c", CHILD + "sys.exit('sorry')"], 30.0)
-    assert status == "error" and "sorry" in err
-    assert wait_until_dead(int(out))
+    ended = run.run_limited([sys.executable, "-c", CHILD + "sys.exit('sorry')"], 30.0)
+    assert ended.status == "error" and run.last_words(ended.err) == "sorry"
+    assert wait_until_dead(int(ended.out))
+
+
+DAEMON = """
+import os, signal, sys
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execvp("sleep", ["sleep", "60"])
+    os._exit(0)
+os.wait()
+open(os.path.join(os.environ["TMPDIR"], "litter"), "w").close()
+open("litter", "w").close()
+print(os.environ["TMPDIR"], end="")
+"""
+
+OUTER = """
+import os, sys
+from bench import procs, run
+procs.adopt_orphans()
+run.GRACE_S = 0.1
+ended = run.run_limited([sys.executable, "-c", sys.argv[1]], 30.0)
+print(ended.status, len(ended.left), procs.descendants(os.getpid()), os.path.exists(ended.out))
+"""
+
+
+def test_not_even_a_daemon_or_a_file_is_left_behind() -> None:
+    done = subprocess.run([sys.executable, "-c", OUTER, DAEMON], capture_output=True, text=True,
+                          cwd=ROOT, timeout=60)
+    assert done.stdout == "ok 1 [] False\n", done.stderr
+
+
+def test_processes_that_were_there_before_are_left_alone() -> None:
+    with subprocess.Popen(["sleep", "60"]) as other:
+        assert run.run_limited([sys.executable, "-c", "pass"], 30.0).left == []
+        assert alive(other.pid)
+        other.kill()
+
+
+def test_memory_and_cpu_of_a_tree_are_seen() -> None:
+    code = "import sys; b = bytearray(b'x') * (64 << 20); print(1, flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert child.pid in procs.descendants(os.getpid())
+        assert 64 < procs.pss_mb([child.pid]) < 200
+        assert 0 < procs.cpu_s([child.pid]) < 30
+        child.kill()
+    assert procs.pss_mb([child.pid]) == 0 and procs.cpu_s([child.pid]) == 0
 
 
 def test_every_case_and_peer_loads_and_says_what_it_is() -> None:
     for name in cases.NAMES:
         case = cases.load(name)
-        assert case.title and case.unit and case.better in ("lower", "higher")
+        for text in case.described(name).values():
+            assert text["title"] and text["unit"] and text["better"] in ("lower", "higher")
+            assert {t["of"] for t in text["targets"]} <= {"", *peers.NAMES}
+            assert all(t["bound"] in ("at most", "at least") for t in text["targets"])
+        assert hasattr(Peer, case.needs) and peers.load(peers.BASE).has(case.needs)
     for name in peers.NAMES:
         peer = peers.load(name)
-        assert peer.name and peer.module and "328350" not in peer.script
+        assert peer.name and "{workers}" not in peer.name
+        assert set(peer.limits) <= {*cases.NAMES}
+        assert (peer.quick_cases or set()) <= {*cases.NAMES}
+        assert not peer.has("call") or peer.script, "whoever can call has a script"
     assert peers.BASE in peers.NAMES
 
 
-def test_skewed_loops_are_the_same_every_time_and_longest_last() -> None:
-    loops = work.skewed_loops(200, 1_000_000)
-    assert loops == work.skewed_loops(200, 1_000_000) == sorted(loops)
-    assert abs(sum(loops) - 1_000_000) <= 200
-    assert loops[-1] > 5 * loops[100]
+def folder_names(folder: str) -> set[str]:
+    """The modules of a folder of the benchmark that are a case or a tool."""
+    return {path.stem for path in (ROOT / "bench" / folder).glob("*.py")
+            if "\nCASE = " in path.read_text() or "\nPEER = " in path.read_text()}
+
+
+def test_no_case_and_no_peer_is_forgotten_in_the_lists() -> None:
+    assert folder_names("cases") == set(cases.NAMES)
+    assert folder_names("peers") == set(peers.NAMES)
+
+
+def judged(target: Target, ours: float, theirs: float | None = None) -> str:
+    """The verdict and what was reached, as one text."""
+    others = {"mp_pool": stats.Cell("ok", 1, theirs)} if theirs is not None else {}
+    return " ".join(targets.judge(vars(target), stats.Cell("ok", 1, ours), others))
+
+
+def test_targets_are_judged() -> None:
+    assert judged(at_most(1 / 30, "mp_pool"), 3.0, 100.0) == "met 1/33.3"
+    assert judged(at_most(1 / 30, "mp_pool"), 4.0, 100.0) == "missed 1/25.0"
+    assert judged(at_least(5, "mp_pool"), 4.0, 1.0) == "missed 4.00×"
+    assert judged(at_least(5, "mp_pool"), 6.0, 1.0) == "met 6.00×"
+    assert judged(at_most(1, "mp_pool", plus=12), 20.0, 10.0) == "met + 10.0"
+    assert judged(at_most(1, "mp_pool", plus=12), 23.0, 10.0) == "missed + 13.0"
+    assert judged(Target("at most", plus=0.5), 0.6) == "missed 0.600"
+    assert judged(Target("at least", plus=0.985), 0.985) == "met 0.985"
+    assert judged(at_most(1, "mp_pool"), 1.0).startswith("unknown")
+    assert targets.judge(vars(at_most(1, "mp_pool")), None, {})[0] == "unknown"
+
+
+@pytest.mark.parametrize(("target", "text"), [
+    (at_most(1 / 30, "a"), "≤ 1/30 of Tool A"), (at_most(1, "a"), "≤ Tool A"),
+    (at_least(5, "a"), "≥ 5 × Tool A"), (at_least(0.9, "a"), "≥ 0.9 of Tool A"),
+    (at_most(1, "a", plus=12), "≤ Tool A + 12 ms"), (Target("at most", plus=50), "≤ 50 ms")])
+def test_targets_in_words(target: Target, text: str) -> None:
+    assert targets.text(vars(target), "ms", {"a": "Tool A"}) == text
+
+
+def with_targets(*wanted: Target) -> dict[str, Any]:
+    """The record of a run whose first case has targets."""
+    record = run_record()
+    record["cases"]["lat"]["targets"] = [vars(target) for target in wanted]
+    return record
+
+
+def test_table_shows_targets_and_counts_them() -> None:
+    record = with_targets(at_most(1 / 2, "a"), at_most(1 / 10, "a"), at_most(1, "nobody"))
+    text = table.markdown([record, sample("lat", "hec", 2.0), sample("lat", "a", 8.0)])
+    assert "≤ 1/2 of Tool A: met (1/4.00); ≤ 1/10 of Tool A: **missed** (1/4.00)" in text
+    assert "Targets: 1 met, 1 missed, 1 not measured. Missed: latency." in text
+
+
+def test_table_names_the_tools_without_such_a_call() -> None:
+    text = table.markdown([run_record(), sample("lat", "hec", 2.0), sample("rate", "a", 2.0)])
+    assert "Without such a call: Tool A, Tool B." in text
+
+
+def test_further_quantities_of_a_measurement_are_cells_of_their_own() -> None:
+    record = run_record()
+    record["cases"]["lat.cpu"] = {"title": "CPU", "unit": "%", "better": "lower"}
+    found = stats.cells([record, sample("lat", "hec", 2.0, more={"cpu": 7.0}),
+                         sample("lat", "a", None, status="HANG", note="no end")])
+    assert found["lat", "hec"].median == 2.0 and found["lat.cpu", "hec"].median == 7.0
+    assert found["lat.cpu", "a"].status == "HANG"
+
+
+def chart_texts(records: list[dict[str, Any]]) -> list[str]:
+    """What the chart says."""
+    root = ET.fromstring(chart.svg(records))
+    return [text.text or "" for text in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_chart_marks_the_rows_where_pyhec_loses_and_says_who_hung() -> None:
+    records = [run_record(), sample("lat", "hec", 2.0), sample("lat", "a", 1.0),
+               sample("lat", "b", None, status="HANG"), sample("rate", "hec", 2.0),
+               sample("rate", "a", 1.0)]
+    texts = chart_texts(records)
+    assert "loses: latency" in texts and "rate" in texts and "HANG: Tool B" in texts
+
+
+def test_chart_of_nothing_is_still_a_chart() -> None:
+    assert "pyhec: not measured" in chart_texts([run_record()])
+
+
+def test_report_writes_table_and_chart_beside_the_results(tmp_path: Path) -> None:
+    report.write(tmp_path / "r.jsonl", [run_record(), sample("lat", "hec", 1.0)])
+    assert "(r.svg)" in (tmp_path / "r.md").read_text() and (tmp_path / "r.svg").exists()
+
+
+def test_skewed_times_are_the_same_every_time_and_fit_the_ideal() -> None:
+    times = work.skewed_times(1000, 2.0, longest_last=True)
+    assert times == work.skewed_times(1000, 2.0, longest_last=True)
+    assert times == sorted(work.skewed_times(1000, 2.0, longest_last=False))
+    assert sum(times) == pytest.approx(2.0) and times[-1] > 5 * times[500]
+    assert work.makespan([1.0, 1.0, 1.0, 3.0], 2) == 4.0
+    # The target of 0.985 has to be possible in the worst order too.
+    assert 1.0 / work.makespan(times, 2) > 0.987
+
+
+def test_a_busy_task_takes_its_time_and_not_much_more() -> None:
+    start = time.perf_counter()
+    assert work.busy(0.05) == 0.05
+    assert time.perf_counter() - start >= 0.05
+
+
+def test_the_plan_respects_rounds_calls_and_what_is_not_there() -> None:
+    args = argparse.Namespace(rounds=3, quick=True, case=["noop_latency", "worker_death"],
+                              peer=["hec", "dask_local", "xargs", "serial"])
+    record = {"peers": {name: {"why_not": "not installed: x" if name == "serial" else ""}
+                        for name in args.peer}}
+    plan = list(run.planned(args, record))
+    assert [p[0] for p in plan if p[1:3] == ("noop_latency", "hec")] == [0, 1, 2]
+    assert [p[0] for p in plan if p[1:3] == ("noop_latency", "dask_local")] == [0, 1]
+    assert (0, "worker_death", "dask_local", "not in a quick run") in plan
+    assert [p for p in plan if p[2] == "xargs"] == []
+    assert [p[3] for p in plan if p[2] == "serial"] == ["not installed: x"] * 2
+
+
+def test_the_c_loop_runs_what_it_is_told_and_fails_with_it(tmp_path: Path) -> None:
+    binary = str(tmp_path / "native_spawn")
+    source = str(ROOT / "bench" / "native_spawn.c")
+    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-std=c11", "-o", binary, source],
+                   check=True)
+    done = subprocess.run([binary, "/bin/true", "20", "2", "0"], capture_output=True, text=True)
+    assert done.returncode == 0 and float(done.stdout) > 0
+    done = subprocess.run([binary, "/bin/false", "20", "2", "0"], capture_output=True, text=True)
+    assert done.returncode == 1 and "failed" in done.stderr
 
 
 def test_a_small_run_end_to_end(tmp_path: Path) -> None:
