@@ -44,7 +44,7 @@ static struct {
     hec_array_memory memory;
 } file = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
-static void lock(void)
+static void lock_now(void)
 {
     pthread_mutex_lock(&file.lock);
 }
@@ -54,10 +54,20 @@ static void unlock(void)
     pthread_mutex_unlock(&file.lock);
 }
 
-/* No child begins with the lock held by a thread that it does not have. */
+/* No child begins with the lock held by a thread that it does not have. What is registered last is
+ * locked first: so the history of forks, which is asked while our lock is held, comes before us. */
 static void at_forks(void)
 {
-    pthread_atfork(lock, unlock, unlock);
+    hec__fork_mark();
+    pthread_atfork(lock_now, unlock, unlock);
+}
+
+static void lock(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, at_forks);
+    lock_now();
 }
 
 /* The lock is held. What a forked child inherited is its parent's: it begins anew. */
@@ -65,11 +75,8 @@ static int open_file(hec_error *err)
 {
     uint64_t limit = hec__file_size_limit();
 
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
     if (file.pid == getpid() && file.fd >= 0)
         return 0;
-    pthread_once(&once, at_forks);
     file.pid = getpid();
     file.fd = -1; /* still open: it is where views of the parent's arrays are mapped from */
     file.end = 0;

@@ -189,10 +189,11 @@ static bool is_lease_sound(const hec__segment *s, const hec__block *b, const hec
 {
     uint64_t limit =
         b->size_class == HEC__LEASE_VIEW ? (s->nworkers + 1) * s->store_bytes : s->arrays_size;
+    uint64_t skip = ref->skip, size = ref->size; /* a sum of bit-fields may wrap at 48 bits */
 
     return b->size_class <= HEC__LEASE_COPY && b->offset % hec__page_size() == 0 &&
-           b->offset <= limit && b->committed <= limit - b->offset &&
-           ref->skip < hec__page_size() && ref->skip + ref->size <= b->committed;
+           b->offset <= limit && b->committed <= limit - b->offset && skip < hec__page_size() &&
+           skip + size <= b->committed;
 }
 
 /* Maps what a ref names. *ret_data is where its bytes begin, behind up to a page of others. */
@@ -201,7 +202,7 @@ static int map_ref(const hec__segment *s, const hec__ref *ref, enum hec__shm_vie
 {
     const hec__block *b = block_of(s, ref);
     bool arrays = b->size_class == HEC__LEASE_SHARED || b->size_class == HEC__LEASE_COPY;
-    size_t mapped = hec__page_round(ref->skip + (ref->size ? ref->size : 1));
+    size_t size = ref->size ? ref->size : 1, mapped = hec__page_round(ref->skip + size);
     void *p;
     int r = hec__shm_map(arrays ? s->arrays_fd : s->data_fd, b->offset, mapped, view, &p, err);
 

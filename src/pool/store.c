@@ -57,6 +57,12 @@ static bool is_lease(const hec__block *b)
     return b->size_class >= HEC__LEASE_VIEW;
 }
 
+/* Others can write here: what is neither a block nor a lease is left alone. */
+static bool is_known(const hec__block *b)
+{
+    return b->size_class < HEC__SIZE_CLASSES || is_lease(b);
+}
+
 /* A lease is over: lets go of what was lent. */
 static void end_lease(hec__store *a, uint32_t i)
 {
@@ -136,7 +142,7 @@ int hec__store_init(hec__store *a, hec__segment *s, uint32_t number, uint64_t wa
         return r;
     }
     for (uint32_t i = 0; i < used; i++)
-        if (a->table->blocks[i].state != HEC__BLOCK_SENT)
+        if (a->table->blocks[i].state != HEC__BLOCK_SENT && is_known(&a->table->blocks[i]))
             shelve(a, i);
     return 0;
 }
@@ -300,7 +306,7 @@ void hec__store_bury(hec__store *a, uint32_t holder)
     for (uint32_t i = 0; i < used; i++) {
         hec__block *b = &a->table->blocks[i];
 
-        if (b->state == HEC__BLOCK_SENT && b->holder == holder)
+        if (b->state == HEC__BLOCK_SENT && b->holder == holder && is_known(b))
             shelve(a, i);
     }
 }
@@ -317,7 +323,7 @@ void hec__store_collect(hec__store *a)
     while (i && i <= used && i <= a->maps_cap && n++ < used) {
         hec__block *b = &a->table->blocks[i - 1];
 
-        if (b->state == HEC__BLOCK_SENT && (b->size_class < HEC__SIZE_CLASSES || is_lease(b)))
+        if (b->state == HEC__BLOCK_SENT && is_known(b))
             shelve(a, i - 1);
         i = atomic_load_explicit(&b->next, memory_order_relaxed);
     }

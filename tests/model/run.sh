@@ -54,6 +54,15 @@ check() {
     fi
 }
 
+check holds ring 'every record arrives once, whole and in order'
+check fails ring 'found: a commit without release' -DRELAXED=1
+check fails ring 'found: a peek without acquire' -DRELAXED=2
+check fails ring 'found: a pop without release' -DRELAXED=3
+check fails ring 'found: a reservation without acquire' -DRELAXED=4
+check fails ring 'found: a look at what was passed without acquire' -DRELAXED=5
+check fails ring 'found: a commit before the bytes are written' -DCOMMIT_FIRST
+check fails ring 'found: a pop before the bytes are read' -DPOP_FIRST
+check fails ring 'found: a cell more than there is room for' -DROOM_OFF_BY_ONE
 check holds wake 'no wake-up is lost'
 check fails wake 'found: parent publishes without a fence' -DNO_FENCE=1
 check fails wake 'found: worker sleeps without a fence' -DNO_FENCE=2

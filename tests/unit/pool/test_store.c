@@ -154,6 +154,7 @@ static void scribbled(hec__segment *s)
 {
     hec__store a;
     hec__ref r;
+    uint32_t size_class;
 
     hec__store_init(&a, s, 3, 64 * MIB, NULL);
     r = send_block(&a, MIB, 1, 1);
@@ -172,6 +173,18 @@ static void scribbled(hec__segment *s)
     hec__store_collect(&a);
     ok(send_block(&a, MIB, 1, 1).block == r.block && send_block(&a, MIB, 1, 1).block == 1,
        "a stack that leads nowhere is left alone");
+    r = send_block(&a, MIB, 1, 1);
+    size_class = a.table->blocks[r.block].size_class;
+    a.table->blocks[r.block].size_class = HEC__LEASE_VIEW - 1;
+    hec__store_bury(&a, 1);
+    ok(a.table->blocks[r.block].state == HEC__BLOCK_SENT &&
+           a.table->blocks[1].state == HEC__BLOCK_FREE,
+       "a death does not free what is neither block nor lease");
+    a.table->blocks[r.block].size_class = size_class;
+    hec__store_fini(&a);
+    a.table->blocks[1].size_class = UINT32_MAX / 2;
+    ok(hec__store_init(&a, s, 3, 64 * MIB, NULL) == 0, "nor does a successor");
+    a.table->blocks[1].size_class = size_class;
     hec__store_fini(&a);
 }
 
