@@ -26,24 +26,44 @@ _Atomic uint32_t hec__segment_views;
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static hec__segment *list;
 
-static void enlist(hec__segment *s)
+static void lock_list(void)
 {
     pthread_mutex_lock(&list_lock);
+}
+
+static void unlock_list(void)
+{
+    pthread_mutex_unlock(&list_lock);
+}
+
+/* A child may have pools of its own: it must not begin with the lock held by a thread that it does
+ * not have. */
+static void at_forks(void)
+{
+    pthread_atfork(lock_list, unlock_list, unlock_list);
+}
+
+static void enlist(hec__segment *s)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, at_forks);
+    lock_list();
     s->next = list;
     list = s;
-    pthread_mutex_unlock(&list_lock);
+    unlock_list();
 }
 
 static void delist(hec__segment *s)
 {
     hec__segment **at;
 
-    pthread_mutex_lock(&list_lock);
+    lock_list();
     for (at = &list; *at && *at != s; at = &(*at)->next)
         continue;
     if (*at)
         *at = s->next;
-    pthread_mutex_unlock(&list_lock);
+    unlock_list();
 }
 
 uint64_t hec__segment_memory(const hec__segment *s)
@@ -57,11 +77,11 @@ uint64_t hec_pools_memory(void)
 {
     uint64_t bytes = 0;
 
-    pthread_mutex_lock(&list_lock);
+    lock_list();
     for (const hec__segment *s = list; s; s = s->next)
         if (s->pid == getpid())
             bytes += hec__segment_memory(s);
-    pthread_mutex_unlock(&list_lock);
+    unlock_list();
     return bytes;
 }
 

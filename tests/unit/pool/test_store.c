@@ -8,6 +8,8 @@
 #include "sys/clock.h"
 #include "sys/shm.h"
 
+#include <hec/pool.h>
+
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -330,6 +332,42 @@ static void views_and_forks(void)
     }
 }
 
+static _Atomic uint32_t asked_enough;
+
+static void *ask(void *arg)
+{
+    while (!atomic_load(&asked_enough))
+        hec_pools_memory();
+    return arg;
+}
+
+/* A thread asks what all pools hold, with a lock, while another forks. */
+static void forks_while_another_thread_asks(void)
+{
+    uint64_t end = hec__now_ns() + UINT64_C(500000000);
+    hec__segment *s = NULL;
+    uint32_t bad = 0;
+    pthread_t t;
+
+    hec__segment_create(1, &s, NULL);
+    pthread_create(&t, NULL, ask, NULL);
+    while (hec__now_ns() < end && bad == 0) {
+        int status = 1;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+            alarm(10);
+            _exit(hec_pools_memory() == 0 ? 0 : 1);
+        }
+        waitpid(pid, &status, 0);
+        bad += status != 0;
+    }
+    atomic_store(&asked_enough, 1);
+    pthread_join(t, NULL);
+    ok(bad == 0, "a child can ask as well");
+    hec__segment_unref(s);
+}
+
 int main(void)
 {
     hec__segment *s = NULL;
@@ -345,5 +383,6 @@ int main(void)
     hec__segment_unref(s);
     views_and_forks();
     small_parts();
+    forks_while_another_thread_asks();
     return done_testing();
 }
