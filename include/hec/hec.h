@@ -9,6 +9,7 @@
 #include <hec/topology.h>
 #include <hec/task.h>
 #include <hec/pool.h>
+#include <hec/command.h>
 
 #ifdef __cplusplus
 extern "C" {
