@@ -120,9 +120,9 @@ HEC_API void hec_commands_destroy(hec_commands *commands, uint32_t grace_ms);
 
 /* Starts commands where there is room, takes their output, tells of their ends; waits for at most
  * timeout_ms (-1: no limit) when there is nothing else to do. Returns how many ends it told of. 0:
- * none within the time, or nothing runs and next() had nothing. Where processes or descriptors are
- * short, fewer run at a time; a command that cannot even be started alone is refused.
- * HEC_EINTR: a signal came. HEC_ECALLBACK: a function of ops failed. */
+ * none within the time, a spurious wake-up, or nothing runs and next() had nothing. Where processes
+ * or descriptors are short, fewer run at a time; a command that cannot even be started alone is
+ * refused. HEC_EINTR: a signal came. HEC_ECALLBACK: a function of ops failed. */
 HEC_API int hec_commands_step(hec_commands *commands, int timeout_ms, hec_error *err);
 
 /* How many run now. */

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import typing
 
     from . import parallel_processing as parallel_processing
+    from ._commands import CommandResult as CommandResult
+    from ._commands import iter_commands as iter_commands
+    from ._commands import run_commands as run_commands
+    from ._errors import CommandError as CommandError
     from ._errors import FileReadError as FileReadError
     from ._errors import NoFilesError as NoFilesError
     from ._errors import Partial as Partial
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Where each public name lives.
 _HOMES = {
+    "CommandError": "_errors",
+    "CommandResult": "_commands",
     "Executor": "executor",
     "FileReadError": "_errors",
     "NoFilesError": "_errors",
@@ -44,7 +50,9 @@ _HOMES = {
     "cpu_count": "_host",
     "delayed": "_parallel",
     "host": "_host",
+    "iter_commands": "_commands",
     "partial": "_errors",
+    "run_commands": "_commands",
 }
 
 __all__ = ["__version__", "parallel_processing", *_HOMES]

@@ -7,6 +7,7 @@ import typing
 MAP: int
 STAR: int
 TASKS: int
+TIMED_OUT: int
 version: str
 
 def cpus() -> int: ...
@@ -51,3 +52,22 @@ class Pool:
     def close(self, now: bool = False, /) -> None: ...
     def pids(self) -> list[int]: ...
     def memory(self) -> int: ...
+
+class Commands:
+    active: bool
+    def __init__(
+        self,
+        width: int,
+        source: typing.Iterable[typing.Any],
+        capture: bool = True,
+        text: bool = True,
+        limit: int = 0,
+        cwd: str | bytes | os.PathLike[str] | None = None,
+        env: list[bytes] | None = None,
+        input: bytes | None = None,
+        timeout_ms: int = 0,
+    ) -> None: ...
+    def step(
+        self, upto: int = ..., timeout_ms: int = -1, /
+    ) -> list[tuple[int, tuple[typing.Any, ...], int, str | None, int]]: ...
+    def close(self, grace_ms: int = 0, /) -> None: ...

@@ -38,11 +38,13 @@ static int module_exec(PyObject *module)
         return -1;
     if (add_type(module, &hecmod_block_spec, &st->block_type) < 0 ||
         add_type(module, &hecmod_call_spec, &st->call_type) < 0 ||
-        add_type(module, &hecmod_pool_spec, &st->pool_type) < 0)
+        add_type(module, &hecmod_pool_spec, &st->pool_type) < 0 ||
+        add_type(module, &hecmod_commands_spec, &st->commands_type) < 0)
         return -1;
     if (PyModule_AddIntConstant(module, "MAP", HECMOD_MAP) < 0 ||
         PyModule_AddIntConstant(module, "STAR", HECMOD_STAR) < 0 ||
-        PyModule_AddIntConstant(module, "TASKS", HECMOD_TASKS) < 0)
+        PyModule_AddIntConstant(module, "TASKS", HECMOD_TASKS) < 0 ||
+        PyModule_AddIntConstant(module, "TIMED_OUT", HEC_TASK_TIMED_OUT) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", hec_version());
 }
@@ -60,6 +62,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(st->block_type);
     Py_VISIT(st->call_type);
     Py_VISIT(st->pool_type);
+    Py_VISIT(st->commands_type);
     Py_VISIT(st->dumps);
     Py_VISIT(st->loads);
     Py_VISIT(st->cloud_dumps);
@@ -75,6 +78,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(st->block_type);
     Py_CLEAR(st->call_type);
     Py_CLEAR(st->pool_type);
+    Py_CLEAR(st->commands_type);
     Py_CLEAR(st->dumps);
     Py_CLEAR(st->loads);
     Py_CLEAR(st->protocol);

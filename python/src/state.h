@@ -9,6 +9,7 @@
  *   call.c     Call: the parent's half of a call (packs tasks, takes results)
  *   worker.c   the worker's half (runs tasks, replies)
  *   pool.c     Pool: the engine, and the lock around it
+ *   command.c  Commands: the engine of commands
  *   column.c   columns of text as numbers
  *   host.c     what may be used here
  */
@@ -32,7 +33,7 @@ static inline PyObject *Py_NewRef(PyObject *o)
 #endif
 
 typedef struct hecmod_state {
-    PyTypeObject *block_type, *call_type, *pool_type;
+    PyTypeObject *block_type, *call_type, *pool_type, *commands_type;
     PyObject *dumps, *loads; /* of _pickle */
     PyObject *protocol;      /* 5 */
     PyObject *kw_buffers;    /* ("buffers",) */
@@ -116,6 +117,9 @@ hec_runner hecmod_runner(hecmod_worker *ctx);
 extern PyType_Spec hecmod_pool_spec;
 void hecmod_pool_wait_begin(void *pool);
 void hecmod_pool_wait_end(void *pool);
+
+/* command.c */
+extern PyType_Spec hecmod_commands_spec;
 
 /* column.c */
 PyObject *hecmod_encode_column(PyObject *module, PyObject *args);

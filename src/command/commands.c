@@ -31,15 +31,15 @@ static int create(hec_commands *c, hec_error *err)
 
     c->places = calloc(c->width, sizeof *c->places);
     c->scratch = malloc(HEC__SCRATCH_BYTES);
-    if (!c->places || !c->scratch)
-        return hec__fail(err, HEC_ENOMEM, 0, "no memory for %u commands at a time", c->width);
-    for (uint32_t i = 0; i < c->width; i++) {
+    for (uint32_t i = 0; c->places && i < c->width; i++) {
         hec__place *p = &c->places[i];
 
         p->pidfd = p->hold = p->captures[0].fd = p->captures[1].fd = -1;
         hec__strbuf_init(&p->captures[0].text);
         hec__strbuf_init(&p->captures[1].text);
     }
+    if (!c->places || !c->scratch)
+        return hec__fail(err, HEC_ENOMEM, 0, "no memory for %u commands at a time", c->width);
     r = hec__watch_init(&c->watch, err);
     if (r == 0)
         r = hec__spawner_init(&c->spawner, c->width, err);

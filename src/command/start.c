@@ -215,33 +215,42 @@ static hec__spawn_report *report_of(const hec_commands *c, const hec__place *p)
     return &c->spawner.reports[p - c->places];
 }
 
+/* Why it could not be executed, in words that say more than errno where there are any. */
+static int refuse_program(const char *program, int sys, hec_error *err)
+{
+    int code = sys == ENOENT ? HEC_ENOENT : HEC_ESYS;
+
+    if (sys == ENOENT && !strchr(program, '/'))
+        code = hec__fail(err, code, 0, "cannot start '%.150s': no such program in PATH", program);
+    else if (sys == ENOENT && program[0] == '/' && access(program, F_OK) == 0)
+        code =
+            hec__fail(err, code, 0,
+                      "cannot start '%.120s': the interpreter that it names is not there", program);
+    else
+        return hec__fail(err, code, sys, "cannot start '%.150s'", program);
+    err->sys = sys;
+    return code;
+}
+
 int hec__command_refusal(const hec_commands *c, const hec__place *p, const hec_command *command,
                          hec_error *err)
 {
     const hec__spawn_report *report = report_of(c, p);
-    int sys = report->sys, code = sys == ENOENT ? HEC_ENOENT : HEC_ESYS;
+    int step = __atomic_load_n(&report->step, __ATOMIC_ACQUIRE);
     const char *program = command ? command->argv[0] : "?";
 
-    switch (__atomic_load_n(&report->step, __ATOMIC_ACQUIRE)) {
+    switch (step) {
     case 0:
         return 0;
     case HEC__SPAWN_FOLDER:
-        return hec__fail(err, code, sys, "cannot run '%.60s' in the folder '%.120s'", program,
+        return hec__fail(err, report->sys == ENOENT ? HEC_ENOENT : HEC_ESYS, report->sys,
+                         "cannot run '%.60s' in the folder '%.120s'", program,
                          command ? command->cwd : "?");
     case HEC__SPAWN_STREAMS:
-        return hec__fail(err, code, sys, "cannot start '%.150s': its streams", program);
+        return hec__fail(err, HEC_ESYS, report->sys, "cannot start '%.150s': its streams", program);
     default:
-        break;
+        return refuse_program(program, report->sys, err);
     }
-    if (sys != ENOENT)
-        return hec__fail(err, code, sys, "cannot start '%.150s'", program);
-    if (!strchr(program, '/'))
-        return hec__fail(err, code, 0, "cannot start '%.150s': no such program in PATH", program);
-    if (program[0] == '/' && access(program, F_OK) == 0)
-        return hec__fail(err, code, 0,
-                         "cannot start '%.120s': the interpreter that it names is not there",
-                         program);
-    return hec__fail(err, code, sys, "cannot start '%.150s'", program);
 }
 
 static void settle_in(hec__place *p, const hec_command *command, pid_t pid, ends *e)
