@@ -62,7 +62,7 @@ class CommandResult:
         started: float,
         max_rss: int,
         truncated: bool,
-        timed_out: bool = False,
+        timed_out: bool,
     ) -> None:
         self.args: Command = args
         self.returncode = returncode
@@ -104,6 +104,11 @@ def _milliseconds(timeout: float | None) -> int:
     if not 0 < timeout < 1e12:
         raise ValueError(f"timeout must be a positive number of seconds, or None, not {timeout!r}")
     return max(1, round(timeout * 1000))
+
+
+def _length(commands: collections.abc.Iterable[Command]) -> int | None:
+    """How many there are, where that is known beforehand."""
+    return len(commands) if hasattr(commands, "__len__") else None  # type: ignore[arg-type]
 
 
 class _Run:
@@ -154,8 +159,8 @@ class _Run:
     def step(self, upto: int) -> list[tuple[int, CommandResult, BaseException | None]]:
         """Waits, and gives what has ended: number, result and, where it is one, the failure."""
         ended = []
-        for index, fields, verdict, why, errno in self.engine.step(upto):
-            result = CommandResult(*fields, verdict == _hec.TIMED_OUT)
+        for index, fields, why, errno in self.engine.step(upto):
+            result = CommandResult(*fields)
             ended.append((index, result, self._judge(index, result, why, errno)))
         return ended
 
@@ -198,9 +203,9 @@ def run_commands(
     progress: shows a bar (needs tqdm).
     """
     check_on_error(on_error)
-    if progress and not hasattr(commands, "__len__"):
+    if progress and _length(commands) is None:
         commands = list(commands)  # a bar needs to know how many there are
-    total = len(commands) if hasattr(commands, "__len__") else 0
+    total = _length(commands) or 0
     run = _Run(commands, n_jobs, capture, text, max_output, cwd, env, timeout, input, check)
     results: list[typing.Any] = [None] * total
     failures: dict[int, BaseException] = {}
@@ -247,7 +252,7 @@ def iter_commands(
     results = _iterate(run, ordered)
     if not progress:
         return results
-    return Bar.around(results, len(commands) if hasattr(commands, "__len__") else None)
+    return Bar.around(results, _length(commands))
 
 
 def _iterate(run: _Run, ordered: bool) -> collections.abc.Iterator[CommandResult]:

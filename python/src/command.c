@@ -181,11 +181,12 @@ static int end(void *ctx, const hec_command_end *e)
 
     if (given)
         what = Py_BuildValue(
-            "K(ONNNdddKO)izi", (unsigned long long)e->task, given, returncode_of(e),
+            "K(ONNNdddKOO)zi", (unsigned long long)e->task, given, returncode_of(e),
             captured(c, &e->out), captured(c, &e->err), (double)e->duration_ns / 1e9,
             (double)e->cpu_ns / 1e9, (double)e->started_ns / 1e9, (unsigned long long)e->max_rss,
             e->out.total > e->out.size || e->err.total > e->err.size ? Py_True : Py_False,
-            (int)e->verdict, e->error ? e->error->text : NULL, e->error ? (int)e->error->sys : 0);
+            e->verdict == HEC_TASK_TIMED_OUT ? Py_True : Py_False, e->error ? e->error->text : NULL,
+            e->error ? (int)e->error->sys : 0);
     else if (!PyErr_Occurred())
         PyErr_SetString(PyExc_RuntimeError, "a command ended that was not given");
     if (what)
@@ -416,8 +417,8 @@ static void commands_dealloc(PyObject *self)
 static PyMethodDef commands_methods[] = {
     {"step", commands_step, METH_VARARGS,
      "step(upto=..., timeout_ms=-1) -> list\n\nStarts commands with numbers below upto where there "
-     "is room, waits, and returns what has ended: (number, fields of the result, verdict, "
-     "error or None, errno)."},
+     "is room, waits, and returns what has ended: (number, fields of the result, error "
+     "or None, errno)."},
     {"close", commands_close, METH_VARARGS,
      "close(grace_ms=0)\n\nEnds what runs: SIGTERM, and SIGKILL after the grace."},
     {NULL, NULL, 0, NULL},

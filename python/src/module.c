@@ -43,8 +43,7 @@ static int module_exec(PyObject *module)
         return -1;
     if (PyModule_AddIntConstant(module, "MAP", HECMOD_MAP) < 0 ||
         PyModule_AddIntConstant(module, "STAR", HECMOD_STAR) < 0 ||
-        PyModule_AddIntConstant(module, "TASKS", HECMOD_TASKS) < 0 ||
-        PyModule_AddIntConstant(module, "TIMED_OUT", HEC_TASK_TIMED_OUT) < 0)
+        PyModule_AddIntConstant(module, "TASKS", HECMOD_TASKS) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", hec_version());
 }

@@ -20,8 +20,6 @@
 
 #define LOOK_NS UINT64_C(100000000) /* without pidfds */
 
-extern char **environ;
-
 /* ---- the program and its environment ---- */
 
 /* Whether an entry "NAME=value" of the environment is the one that a change is about. */
@@ -51,17 +49,17 @@ static bool is_overruled(const char *const *change)
     return false;
 }
 
-/* The environment that the command gets. Borrowed: valid until the next one is made. */
-static int make_env(hec_commands *c, const char *const *changes, char *const **ret_env,
-                    hec_error *err)
+/* The environment that the command gets; NULL without memory. Borrowed: valid until the next one
+ * is made. */
+static char *const *make_env(hec_commands *c, const char *const *changes)
 {
+    static char *nothing[] = {NULL};
+    char *const *own = environ ? environ : nothing; /* clearenv() leaves NULL */
     size_t have = 0, more = 0, n = 0;
 
-    if (!changes) {
-        *ret_env = environ;
-        return 0;
-    }
-    while (environ[have])
+    if (!changes)
+        return own;
+    while (own[have])
         have++;
     while (changes[more])
         more++;
@@ -69,19 +67,18 @@ static int make_env(hec_commands *c, const char *const *changes, char *const **r
         char **env = realloc(c->env, (have + more + 1) * sizeof *env);
 
         if (!env)
-            return hec__fail(err, HEC_ENOMEM, 0, "no memory for the environment of a command");
+            return NULL;
         c->env = env;
         c->env_cap = have + more + 1;
     }
     for (size_t i = 0; i < have; i++)
-        if (!is_changed(changes, environ[i]))
-            c->env[n++] = environ[i];
+        if (!is_changed(changes, own[i]))
+            c->env[n++] = own[i];
     for (size_t i = 0; i < more; i++)
         if (strchr(changes[i], '=') && !is_overruled(&changes[i]))
             c->env[n++] = (char *)(uintptr_t)changes[i];
     c->env[n] = NULL;
-    *ret_env = c->env;
-    return 0;
+    return c->env;
 }
 
 /* Every place where the program may be, as hec__spawn() wants it. */
@@ -310,10 +307,12 @@ static int start(hec_commands *c, hec__place *p, const hec_command *command, end
     struct rusage own = {0};
     struct timespec now;
     pid_t pid;
-    int r = make_env(c, command->env, &s.envp, err);
+    int r;
 
-    if (r == 0)
-        r = make_paths(c, command->argv[0], s.envp, err);
+    s.envp = make_env(c, command->env);
+    if (!s.envp)
+        return hec__fail(err, HEC_ENOMEM, 0, "no memory for the environment of a command");
+    r = make_paths(c, command->argv[0], s.envp, err);
     if (r == 0)
         r = open_ends(c, command, e, err);
     if (r < 0)

@@ -83,7 +83,9 @@ static void refusals(void)
            "a path that leads nowhere");
     is_str(e[2].why.text, "cannot start '/etc/passwd': Permission denied", "no program");
     ok(e[2].why.code == HEC_ESYS && e[2].why.sys == EACCES, "its errno is told");
-    ok(!written || strstr(e[3].why.text, "the interpreter that it names is not there"),
+    /* valgrind cannot take it back when an execve() fails that it thought would work, and dies. */
+    ok(!written || e[3].end.verdict == HEC_TASK_EXITED ||
+           strstr(e[3].why.text, "the interpreter that it names is not there"),
        "a script without its interpreter: %s", e[3].why.text);
     ok(e[4].why.code == HEC_ENOENT, "an empty name: %s", e[4].why.text);
     ok(e[5].why.code == HEC_EINVAL, "no name: %s", e[5].why.text);
