@@ -11,6 +11,7 @@
 #include <hec/array.h>
 #include <hec/pool.h>
 #include <hec/parallel.h>
+#include <hec/command.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -27,8 +27,10 @@ extern "C" {
     X(HEC_TASK_RAISED, 2, "raised")   /* it failed by its own means; the payload says how */       \
     X(HEC_TASK_KILLED, 3, "killed")   /* its worker was killed by a signal while it ran */         \
     X(HEC_TASK_EXITED, 4, "exited")   /* it ended its worker by exit() */                          \
-    X(HEC_TASK_REFUSED, 5, "refused") /* its worker could not take its input; the payload is text  \
-                                       */
+    X(HEC_TASK_REFUSED, 5, "refused") /* its worker could not take its input; the payload is text; \
+                                       * or the command could not be started */                    \
+    X(HEC_TASK_TIMED_OUT, 6, "timed out") /* it was ended because its time was up */               \
+    X(HEC_TASK_CANCELLED, 7, "cancelled") /* it was ended because somebody said so */
 
 typedef enum hec_verdict {
 #define HEC_VERDICT_ENUM(name, value, word) name = (value),

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import typing
 
     from . import parallel_processing as parallel_processing
+    from ._commands import CommandResult as CommandResult
+    from ._commands import iter_commands as iter_commands
+    from ._commands import run_commands as run_commands
+    from ._errors import CommandError as CommandError
     from ._errors import FileReadError as FileReadError
     from ._errors import NoFilesError as NoFilesError
     from ._errors import Partial as Partial
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
 
 #: Where each public name lives.
 _HOMES = {
+    "CommandError": "_errors",
+    "CommandResult": "_commands",
     "Executor": "executor",
     "FileReadError": "_errors",
     "Memory": "_shared",
@@ -55,9 +61,11 @@ _HOMES = {
     "empty": "_shared",
     "full": "_shared",
     "host": "_host",
-    "memory": "_shared",
+    "iter_commands": "_commands",
     "map_native": "_native",
+    "memory": "_shared",
     "partial": "_errors",
+    "run_commands": "_commands",
     "zeros": "_shared",
 }
 

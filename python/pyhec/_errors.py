@@ -16,6 +16,8 @@ TYPE_CHECKING = False  # as in typing, without the milliseconds that its import 
 if TYPE_CHECKING:
     import typing
 
+    from ._commands import CommandResult
+
 _TRIES = 2000  # attempts at most to find what cannot be pickled
 
 
@@ -48,6 +50,20 @@ class WorkerDied(TaskError):
 
 class ResultError(TaskError):
     """A task ran, but its result could not be sent back; the cause says why."""
+
+
+class CommandError(TaskError):
+    """A command failed. index: its number; arguments: the command as text.
+
+    result: the CommandResult, with what it wrote; returncode, timed_out: from there; signal: what
+    killed it, or None; errno: why it could not be started, or None.
+    """
+
+    result: CommandResult
+    returncode: int | None = None
+    signal: int | None = None
+    timed_out: bool = False
+    errno: int | None = None
 
 
 class NoFilesError(FileNotFoundError, ValueError):
@@ -341,4 +357,59 @@ def died(
         error.signal = detail
     elif detail >= 0:
         error.exitcode = detail
+    return error
+
+
+# ---- commands ----
+
+_TAIL_LINES = 5  # of a failed command's errors that its exception quotes
+_TAIL_CHARS = 1000
+
+
+def _command_text(args: typing.Any) -> str:
+    """A command as one would type it, shortened."""
+    import shlex
+
+    if isinstance(args, (str, bytes)):
+        text = os.fsdecode(args)
+    else:
+        text = " ".join(shlex.quote(os.fsdecode(a)) for a in args)
+    return text if len(text) <= 120 else text[:100] + " ... " + text[-15:]
+
+
+def _tail(stderr: object) -> str:
+    """The last lines that a command wrote to its stderr, as an appendix to a message."""
+    text = stderr.decode("utf-8", "replace") if isinstance(stderr, bytes) else str(stderr or "")
+    lines = text[-_TAIL_CHARS:].rstrip().splitlines()[-_TAIL_LINES:]
+    return "".join("\n    " + line for line in lines)
+
+
+def _command_error(index: int, result: CommandResult, text: str) -> CommandError:
+    error = CommandError(text)
+    error.index, error.arguments = index, _command_text(result.args)
+    error.result = result
+    error.returncode, error.timed_out = result.returncode, result.timed_out
+    if result.returncode is not None and result.returncode < 0:
+        error.signal = -result.returncode
+    return error
+
+
+def command_failed(index: int, result: CommandResult, timeout: float | None) -> CommandError:
+    """A command that ran, and ended in another way than with exit status 0."""
+    if result.timed_out:
+        how = f"was ended because it took longer than {timeout:g} s"
+    elif result.returncode is None:
+        how = "ended in a way the system did not tell (this program reaps its children itself)"
+    elif result.returncode < 0:
+        how = f"was killed by {_signal_name(-result.returncode)}"
+    else:
+        how = f"ended with exit status {result.returncode}"
+    text = f"command {index}, {_command_text(result.args)}, {how}"
+    return _command_error(index, result, text + _tail(result.stderr))
+
+
+def command_refused(index: int, result: CommandResult, why: str, errno: int) -> CommandError:
+    """A command that could not be started."""
+    error = _command_error(index, result, f"command {index}: {why}")
+    error.errno = errno or None
     return error

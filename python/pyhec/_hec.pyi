@@ -106,3 +106,21 @@ class Tasks:
     def settle(self, taken: list[tuple[int, typing.Any]], /) -> None: ...
     def is_sent(self, index: int, /) -> bool: ...
     def recall(self, index: int, /) -> bool: ...
+class Commands:
+    active: bool
+    def __init__(
+        self,
+        width: int,
+        source: typing.Iterable[typing.Any],
+        capture: bool = True,
+        text: bool = True,
+        limit: int = 0,
+        cwd: str | bytes | os.PathLike[str] | None = None,
+        env: list[bytes] | None = None,
+        input: bytes | None = None,
+        timeout_ms: int = 0,
+    ) -> None: ...
+    def step(
+        self, upto: int = ..., timeout_ms: int = -1, /
+    ) -> list[tuple[int, tuple[typing.Any, ...], str | None, int]]: ...
+    def close(self, grace_ms: int = 0, /) -> None: ...

@@ -42,7 +42,8 @@ static int module_exec(PyObject *module)
     if (add_type(module, &hecmod_block_spec, &st->block_type) < 0 ||
         add_type(module, &hecmod_call_spec, &st->call_type) < 0 ||
         add_type(module, &hecmod_pool_spec, &st->pool_type) < 0 ||
-        add_type(module, &hecmod_shared_spec, &st->shared_type) < 0)
+        add_type(module, &hecmod_shared_spec, &st->shared_type) < 0 ||
+        add_type(module, &hecmod_commands_spec, &st->commands_type) < 0)
         return -1;
     if (hecmod_words_init(st) < 0 || add_type(module, &hecmod_future_spec, &st->future_type) < 0 ||
         add_type(module, &hecmod_future_lock_spec, &st->future_lock_type) < 0 ||
@@ -84,6 +85,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(st->future_type);
     Py_VISIT(st->future_lock_type);
     Py_VISIT(st->tasks_type);
+    Py_VISIT(st->commands_type);
     Py_VISIT(st->dumps);
     Py_VISIT(st->loads);
     Py_VISIT(st->cloud_dumps);
@@ -107,6 +109,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(st->tasks_type);
     for (int i = 0; i < HECMOD_WORDS; i++)
         Py_CLEAR(st->words[i]);
+    Py_CLEAR(st->commands_type);
     Py_CLEAR(st->dumps);
     Py_CLEAR(st->loads);
     Py_CLEAR(st->protocol);

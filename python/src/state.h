@@ -16,6 +16,7 @@
  *   step.c     Pool: the lock around the engine, calls and steps
  *   future.c   Future: a task's future, as far as it is not Python's
  *   tasks.c    Tasks: what was submitted, from its submission to its end
+ *   command.c  Commands: the engine of commands
  *   column.c   columns of text as numbers
  *   host.c     what may be used here
  *   native.c   native functions over arrays, on threads
@@ -63,6 +64,7 @@ typedef struct hecmod_state {
     PyTypeObject *block_type, *call_type, *pool_type, *shared_type;
     PyTypeObject *future_type, *future_lock_type, *tasks_type;
     PyObject *words[HECMOD_WORDS];
+    PyTypeObject *commands_type;
     PyObject *dumps, *loads; /* of _pickle */
     PyObject *protocol;      /* 5 */
     PyObject *kw_buffers;    /* ("buffers",) */
@@ -218,6 +220,8 @@ int hecmod_future_settle(PyObject *future, PyObject *value, PyObject *exception)
 
 /* tasks.c */
 extern PyType_Spec hecmod_tasks_spec;
+/* command.c */
+extern PyType_Spec hecmod_commands_spec;
 
 /* column.c */
 PyObject *hecmod_encode_column(PyObject *module, PyObject *args);

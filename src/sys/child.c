@@ -151,7 +151,7 @@ static void forget_child(pid_t pid)
     pthread_mutex_unlock(&h->mutex);
 }
 
-static int open_pidfd(pid_t pid)
+int hec__pidfd_open(pid_t pid)
 {
 #ifdef SYS_pidfd_open
     const char *off = getenv("HEC_NO_PIDFD");
@@ -193,7 +193,7 @@ int hec__child_fork(hec__child *child, hec_error *err)
     close(life[1]);
     note_child(pid);
     child->pid = pid;
-    child->fd = open_pidfd(pid);
+    child->fd = hec__pidfd_open(pid);
     child->is_pidfd = child->fd >= 0;
     if (!child->is_pidfd)
         child->fd = life[0];

@@ -34,6 +34,10 @@ bool hec__child_orphaned(void);
  * so that long sleeps should look at hec__child_orphaned() now and then. */
 bool hec__child_must_look(void);
 
+/* A descriptor that becomes readable when the process has ended; -1 where there is none to be had
+ * (or HEC_NO_PIDFD=1). The caller's, closed on exec. */
+int hec__pidfd_open(pid_t pid);
+
 /* Takes the exit status. 1 and *ret_status as of waitpid() when the child has ended, 0 when it has
  * not yet; with `wait` it is waited for. A host program that reaps all children itself, or ignores
  * SIGCHLD, loses us the status: then 1 and *ret_status == -1. The descriptor stays open until

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""How many commands a second: pyhec and libhec next to the least that it can cost, and others.
+
+    python bench/commands.py [--count 5000] [--width 2] [--rounds 5] [--memory 0 4096]
+
+Prints a Markdown table. The ways take turns (A B C A B C ...), so that a slow minute hits all of
+them. `memory` is what the program that starts the commands has written to before, in MB. Needs a C
+compiler, and for libhec a build of it (--libhec build/libhec.a).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+COMMAND = "/bin/true"
+
+PRELUDE = """
+import sys, time
+count, width, megabytes = map(int, sys.argv[1:4])
+memory = bytearray(b"x") * (megabytes << 20)
+commands = [["/bin/true"]] * count
+"""
+TIMED = """
+began = time.perf_counter()
+{body}
+print(count / (time.perf_counter() - began))
+"""
+#: The Python ways: what is prepared, and what is timed.
+PYTHON = {
+    "pyhec.run_commands": ("import pyhec", "pyhec.run_commands(commands, n_jobs=width)"),
+    "pyhec.run_commands, capture=False": (
+        "import pyhec",
+        "pyhec.run_commands(commands, n_jobs=width, capture=False)",
+    ),
+    "threads + subprocess.run": (
+        "import subprocess\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "run = lambda c: subprocess.run(c, capture_output=True, check=True)",
+        "with ThreadPoolExecutor(width) as pool: list(pool.map(run, commands))",
+    ),
+    "multiprocessing.Pool + subprocess.run": (
+        "import subprocess, multiprocessing\n"
+        "def run(c): subprocess.run(c, capture_output=True, check=True)",
+        "with multiprocessing.get_context('fork').Pool(width) as pool: pool.map(run, commands)",
+    ),
+}
+
+
+def shell(line: str) -> str:
+    """A shell's line as a way, timed by itself; it has no memory of its own."""
+    return PRELUDE + TIMED.format(
+        body=f"import subprocess\nsubprocess.run({line!r}.format(count=count, width=width), "
+        "shell=True, check=True)"
+    )
+
+
+def ways(folder: pathlib.Path, libhec: pathlib.Path) -> dict[str, list[str]]:
+    """The command of each way, to be followed by count, width, megabytes."""
+    compiler = shlex.split(os.environ.get("CC") or "cc")
+    made: dict[str, list[str]] = {}
+
+    def build(name: str, source: str, *options: str) -> None:
+        program = folder / pathlib.Path(source).stem
+        subprocess.run([*compiler, "-O2", "-o", str(program), str(HERE / source), *options], check=True)
+        made[name] = [str(program)]
+
+    def script(name: str, text: str) -> None:
+        path = folder / f"way{len(made)}.py"
+        path.write_text(text, encoding="utf-8")
+        made[name] = [sys.executable, str(path)]
+
+    build("posix_spawn loop in C", "spawn_loop.c")
+    if libhec.exists():
+        options = [f"-I{HERE.parent / 'include'}", "-DHEC_STATIC", str(libhec), "-lpthread", "-ldl"]
+        config = HERE.parent / "build" / "meson-private" / "hec.pc"
+        if config.exists() and "hwloc" in config.read_text(encoding="utf-8"):
+            options.append("-lhwloc")
+        build("libhec (hec/command.h)", "hec_loop.c", *options)
+    for name, (before, body) in PYTHON.items():
+        script(name, before + PRELUDE + TIMED.format(body=body))
+    script("xargs -P", shell("seq {count} | xargs -P {width} -n 1 " + COMMAND))
+    if shutil.which("parallel"):
+        script("GNU parallel", shell("seq {count} | parallel -j {width} " + COMMAND))
+    return made
+
+
+def measure(command: list[str], count: int, width: int, megabytes: int) -> float:
+    """Commands per second of one run."""
+    tail = [str(count), str(width), str(megabytes)]
+    if not command[0].endswith(pathlib.Path(sys.executable).name):
+        tail.append(COMMAND)
+    done = subprocess.run([*command, *tail], capture_output=True, text=True, timeout=900)
+    if done.returncode:
+        raise SystemExit(f"bench/commands.py: {command} failed:\n{done.stderr}")
+    return float(done.stdout)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--count", type=int, default=5000)
+    parser.add_argument("--width", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--memory", type=int, nargs="+", default=[0, 4096], metavar="MB")
+    parser.add_argument("--libhec", type=pathlib.Path, default=HERE.parent / "build" / "libhec.a")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        made = ways(pathlib.Path(folder), args.libhec)
+        rates: dict[tuple[str, int], list[float]] = {}
+        for _ in range(args.rounds):
+            for megabytes in args.memory:
+                for name, command in made.items():
+                    # One that is slow for a large parent need not show it for minutes.
+                    count = args.count if megabytes == 0 else max(args.count // 5, 100)
+                    rates.setdefault((name, megabytes), []).append(
+                        measure(command, count, args.width, megabytes)
+                    )
+    print(f"`{COMMAND}`, {args.width} at a time, {args.rounds} rounds: commands per second, median")
+    print("(least to most), and the ratio to the loop in C of the same column\n")
+    print("| way |" + "".join(f" {m} MB in the parent | ratio |" for m in args.memory))
+    print("|---|" + "---:|---:|" * len(args.memory))
+    for name in made:
+        row = f"| {name} |"
+        for megabytes in args.memory:
+            values = rates[name, megabytes]
+            base = rates["posix_spawn loop in C", megabytes]
+            ratio = statistics.median(v / b for v, b in zip(values, base))
+            row += f" {statistics.median(values):.0f} ({min(values):.0f}-{max(values):.0f})"
+            row += f" | {ratio:.2f} |"
+        print(row)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

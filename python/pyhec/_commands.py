@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: MIT
+"""Commands: programs with arguments, many of them, on all cores that were granted."""
+
+from __future__ import annotations
+
+import os
+
+from . import _errors, _hec
+from ._parallel import _jobs
+from ._run import Bar, check_on_error, conclude
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import collections.abc
+    import typing
+
+    Argument = typing.Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
+    Command = typing.Union[str, bytes, typing.Sequence[Argument]]
+    Environment = typing.Mapping[str, typing.Optional[str]]
+
+#: Commands that may be running, or have ended and wait for their turn.
+WINDOW = 4096
+#: More than any number of a command.
+_ALL = (1 << 64) - 1
+#: How long what runs may take to end in order when a call is left before its end, milliseconds.
+_LEAVE_MS = 200
+
+
+class CommandResult:
+    """What became of a command.
+
+    args: the command as it was given. returncode: its exit status; minus the signal's number where
+    a signal ended it. stdout, stderr: what it wrote, None where nothing was captured. seconds: how
+    long it took; cpu_seconds: processor time, with that of the processes it waited for; started:
+    when, as time.time() counts. max_rss: the largest memory of one of its processes in bytes, None
+    where that was not more than this process had, because the system then cannot tell. truncated:
+    it wrote more than max_output, or than there was memory for; timed_out: it was ended because its
+    time was up.
+    """
+
+    __slots__ = (
+        "args",
+        "returncode",
+        "stdout",
+        "stderr",
+        "seconds",
+        "cpu_seconds",
+        "started",
+        "max_rss",
+        "truncated",
+        "timed_out",
+    )
+
+    def __init__(
+        self,
+        args: typing.Any,
+        returncode: int | None,
+        stdout: typing.Any,
+        stderr: typing.Any,
+        seconds: float,
+        cpu_seconds: float,
+        started: float,
+        max_rss: int,
+        truncated: bool,
+        timed_out: bool,
+    ) -> None:
+        self.args: Command = args
+        self.returncode = returncode
+        self.stdout = stdout
+        self.stderr = stderr
+        self.seconds = seconds
+        self.cpu_seconds = cpu_seconds
+        self.started = started
+        self.max_rss = max_rss or None
+        self.truncated = truncated
+        self.timed_out = timed_out
+
+    def __repr__(self) -> str:
+        return (
+            f"CommandResult(args={self.args!r}, returncode={self.returncode}, "
+            f"stdout={_errors._brief(self.stdout)}, stderr={_errors._brief(self.stderr)}, "
+            f"seconds={self.seconds:.3f})"
+        )
+
+
+def _changes(env: Environment | None) -> list[bytes] | None:
+    """Changes to the environment as the engine takes them."""
+    if env is None:
+        return None
+    changes = []
+    for name, value in env.items():
+        if not name or "=" in name:
+            raise ValueError(f"env: {name!r} is no name of a variable")
+        line = os.fsencode(name) + (b"" if value is None else b"=" + os.fsencode(value))
+        if b"\0" in line:
+            raise ValueError(f"env: a NUL in {name!r} or its value")
+        changes.append(line)
+    return changes
+
+
+def _milliseconds(timeout: float | None) -> int:
+    if timeout is None:
+        return 0
+    if not 0 < timeout < 1e12:
+        raise ValueError(f"timeout must be a positive number of seconds, or None, not {timeout!r}")
+    return max(1, round(timeout * 1000))
+
+
+def _length(commands: collections.abc.Iterable[Command]) -> int | None:
+    """How many there are, where that is known beforehand."""
+    return len(commands) if hasattr(commands, "__len__") else None  # type: ignore[arg-type]
+
+
+class _Run:
+    """A call: its engine, and what one has to know to judge what comes out of it."""
+
+    def __init__(
+        self,
+        commands: collections.abc.Iterable[Command],
+        n_jobs: int | str | None,
+        capture: bool,
+        text: bool,
+        max_output: int | None,
+        cwd: typing.Any,
+        env: Environment | None,
+        timeout: float | None,
+        input: str | bytes | None,
+        check: bool,
+    ) -> None:
+        if isinstance(commands, (str, bytes)):
+            raise TypeError("commands must be a list of commands, not one command")
+        if max_output is not None and max_output < 1:
+            raise ValueError(f"max_output must be a positive number of bytes, not {max_output!r}")
+        if isinstance(input, str):
+            input = input.encode()
+        self._check, self._timeout = check, timeout
+        self.engine = _hec.Commands(
+            _jobs(n_jobs),
+            commands,
+            capture,
+            text,
+            max_output or 0,
+            cwd,
+            _changes(env),
+            input,
+            _milliseconds(timeout),
+        )
+
+    def _judge(
+        self, index: int, result: CommandResult, why: str | None, errno: int
+    ) -> BaseException | None:
+        """The failure that a result is, None if it is none."""
+        if why is not None:
+            return _errors.command_refused(index, result, why, errno)
+        if self._check and (result.returncode != 0 or result.timed_out):
+            return _errors.command_failed(index, result, self._timeout)
+        return None
+
+    def step(self, upto: int) -> list[tuple[int, CommandResult, BaseException | None]]:
+        """Waits, and gives what has ended: number, result and, where it is one, the failure."""
+        ended = []
+        for index, fields, why, errno in self.engine.step(upto):
+            result = CommandResult(*fields)
+            ended.append((index, result, self._judge(index, result, why, errno)))
+        return ended
+
+
+def run_commands(
+    commands: collections.abc.Iterable[Command],
+    *,
+    n_jobs: int | str | None = None,
+    capture: bool = True,
+    text: bool = True,
+    max_output: int | None = None,
+    cwd: str | bytes | os.PathLike[str] | None = None,
+    env: Environment | None = None,
+    timeout: float | None = None,
+    input: str | bytes | None = None,
+    check: bool = True,
+    progress: bool = False,
+    on_error: str = "finish",
+) -> list[typing.Any]:
+    """Runs many commands, n_jobs at a time, and returns a CommandResult for each, in order.
+
+        run_commands([["./simulate", "--seed", str(seed)] for seed in range(1000)])
+
+    commands: each a sequence of arguments, the first one the program; no shell touches them, so
+    blanks, quotes and stars need no care. A command that is one string is run by /bin/sh -c. A
+    generator is pulled as there is room.
+
+    n_jobs: how many run at a time; None, 'max' or -1: all CPUs that were granted; -2: all but one.
+    capture: keep what they write (text: as str, in UTF-8, what is not that replaced; else as
+    bytes); False: they write where this program does. max_output: keep so many bytes of each of
+    the two streams, the first ones. cwd: the folder to run in. env: variables to set beside those
+    of this process, None takes one away. timeout: seconds a command may take; then its whole
+    process group gets SIGTERM, and two seconds later SIGKILL. input: what each finds on its
+    standard input, which else is /dev/null.
+
+    check: a command that ends with another status than 0, by a signal or by its timeout has
+    failed, and so a CommandError is raised; False: the result tells. A command that cannot be
+    started has failed in any case. on_error: 'finish' runs the others and raises at the end,
+    'raise' raises at once and ends the others, 'return' puts the exceptions in the results' places.
+    progress: shows a bar (needs tqdm).
+    """
+    check_on_error(on_error)
+    if progress and _length(commands) is None:
+        commands = list(commands)  # a bar needs to know how many there are
+    total = _length(commands) or 0
+    run = _Run(commands, n_jobs, capture, text, max_output, cwd, env, timeout, input, check)
+    results: list[typing.Any] = [None] * total
+    failures: dict[int, BaseException] = {}
+    done = 0
+    try:
+        with Bar(progress, total) as bar:
+            while run.engine.active and not (failures and on_error == "raise"):
+                for index, result, failure in run.step(_ALL):
+                    if index >= len(results):
+                        results.extend([None] * (index + 1 - len(results)))
+                    results[index] = result
+                    if failure is not None:
+                        failures[index] = failure
+                    done += 1
+                if bar.tick is not None:
+                    bar.tick(done)
+    finally:
+        run.engine.close(_LEAVE_MS)
+    return conclude(results, failures, on_error)
+
+
+def iter_commands(
+    commands: collections.abc.Iterable[Command],
+    *,
+    n_jobs: int | str | None = None,
+    ordered: bool = True,
+    capture: bool = True,
+    text: bool = True,
+    max_output: int | None = None,
+    cwd: str | bytes | os.PathLike[str] | None = None,
+    env: Environment | None = None,
+    timeout: float | None = None,
+    input: str | bytes | None = None,
+    check: bool = True,
+    progress: bool = False,
+) -> collections.abc.Iterator[CommandResult]:
+    """As run_commands, but gives the results one by one: in the order of the commands, or, with
+    ordered=False, as they end. The commands may be infinite: only a window of them is pulled
+    ahead. What fails is raised at its turn and ends the iteration. Commands start with the first
+    result that is asked for, and run on while you look at one; those that end meanwhile are
+    followed by others when you ask for the next.
+    """
+    run = _Run(commands, n_jobs, capture, text, max_output, cwd, env, timeout, input, check)
+    results = _iterate(run, ordered)
+    if not progress:
+        return results
+    return Bar.around(results, _length(commands))
+
+
+def _iterate(run: _Run, ordered: bool) -> collections.abc.Iterator[CommandResult]:
+    early: dict[int, tuple[CommandResult, BaseException | None]] = {}
+    given = 0
+    try:
+        while run.engine.active:
+            for index, result, failure in run.step(given + WINDOW):
+                early[index] = result, failure
+            while early:
+                at = given if ordered else next(iter(early))
+                if at not in early:
+                    break
+                result, failure = early.pop(at)
+                given += 1
+                if failure is not None:
+                    raise failure
+                yield result
+    finally:
+        run.engine.close(_LEAVE_MS)

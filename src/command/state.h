@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of the engine of commands share. The life of a command, in a place of which there
+ * are as many as may run at the same time:
+ *
+ *   start.c      a hec_command -> descriptors, environment, process
+ *   capture.c    its output -> memory
+ *   end.c        its end: by itself, by its time limit, by us; what it has left running
+ *   commands.c   create, step, destroy: the order in which the others are called
+ */
+#ifndef HEC_COMMAND_STATE_H
+#define HEC_COMMAND_STATE_H
+
+#include "base/strbuf.h"
+#include "sys/spawn.h"
+#include "sys/watch.h"
+
+#include <hec/command.h>
+
+#define HEC__NEVER UINT64_MAX
+
+typedef struct hec__capture {
+    int fd; /* -1: at its end, or never was */
+    hec__strbuf text;
+    size_t limit;
+    uint64_t total;
+} hec__capture;
+
+enum hec__place_state {
+    HEC__FREE,
+    HEC__RUNNING,
+    HEC__ASKED,     /* it has got SIGTERM, and has until the deadline */
+    HEC__KILLED,    /* it has got SIGKILL */
+    HEC__LINGERING, /* the process has ended and is not reaped; what it left has until the deadline
+                     */
+};
+
+typedef struct hec__place {
+    enum hec__place_state state;
+    pid_t pid;
+    int pidfd; /* -1: there are none here, or the process has ended */
+    int hold;  /* of its guard */
+    uint64_t task;
+    hec__capture captures[2]; /* standard output and error */
+    hec_verdict cause;        /* why we ended it; 0: we did not */
+    bool unheard;             /* its end was somebody else's to hear */
+    uint64_t started_ns;      /* since the epoch */
+    uint64_t began_ns, ended_ns;
+    uint64_t deadline_ns; /* HEC__NEVER: none */
+    uint64_t look_ns;     /* without a pidfd: when to look whether it has ended */
+    uint64_t look_every_ns;
+    uint64_t parent_rss; /* the largest that this process was when it was started, bytes */
+} hec__place;
+
+struct hec_commands {
+    hec_command_ops ops;
+    void *ctx;
+    uint32_t width, running;
+    uint64_t grace_ns;
+    pid_t pid; /* whose engine it is: a forked copy may not kill */
+    hec__watch watch;
+    hec__spawner spawner;
+    int null;           /* /dev/null */
+    hec__place *places; /* [width] */
+    uint64_t next_task;
+    hec_command pending; /* was given by next() and could not be started yet */
+    bool has_pending;
+    int told;          /* ends, in this step */
+    hec__strbuf paths; /* of the program that is being started */
+    char **env;        /* its environment, where that is not this process's */
+    size_t env_cap;
+    char *scratch; /* what is read passes through here */
+};
+
+/* What a descriptor in the watch means: the tag is place * 4 + this. */
+enum hec__news { HEC__NEWS_END, HEC__NEWS_GUARD, HEC__NEWS_OUT, HEC__NEWS_ERR };
+
+static inline uint32_t hec__tag(const hec_commands *c, const hec__place *p, enum hec__news news)
+{
+    return (uint32_t)(p - c->places) * 4 + news;
+}
+
+/* start.c */
+
+/* Starts a command in a free place. On failure the place is free still; HEC_EAGAIN: something is
+ * short of which there may be more when another command has ended. */
+int hec__command_start(hec_commands *c, hec__place *p, const hec_command *command, hec_error *err);
+
+/* Why a process never became its program; 0 when it did. */
+int hec__command_refusal(const hec_commands *c, const hec__place *p, const hec_command *command,
+                         hec_error *err);
+
+/* capture.c */
+
+#define HEC__SCRATCH_BYTES ((size_t)64 << 10)
+
+/* Takes what there is, a bounded amount; closes at the end of the stream. */
+void hec__capture_pump(hec_commands *c, hec__capture *k);
+void hec__capture_close(hec_commands *c, hec__capture *k);
+hec_captured hec__capture_view(const hec__capture *k);
+
+/* end.c */
+
+/* Something was heard of a place. 0 or HEC_ECALLBACK. */
+int hec__place_news(hec_commands *c, hec__place *p, enum hec__news news, hec_error *err);
+
+/* Does what is due by now. 0 or HEC_ECALLBACK. */
+int hec__place_due(hec_commands *c, hec__place *p, uint64_t now, hec_error *err);
+
+/* Asks the group to end, and sets the deadline. Whether there was something to end. */
+bool hec__place_ask(const hec_commands *c, hec__place *p, hec_verdict cause);
+
+/* A signal to the whole group, as long as its number is sure to be its own. */
+void hec__place_signal(const hec__place *p, int sig);
+
+/* Gives back what a place holds, but for the process. */
+void hec__place_clear(hec_commands *c, hec__place *p);
+
+/* Tells of a command that never ran. 0 or HEC_ECALLBACK. */
+int hec__tell_refusal(hec_commands *c, uint64_t task, const hec_error *why, hec_error *err);
+
+#endif
