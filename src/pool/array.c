@@ -29,6 +29,7 @@ struct hec_array {
     pid_t pid;
     uint64_t offset;
     size_t size, mapped; /* bytes asked for; what it takes, whole pages */
+    size_t room;         /* of its piece of the file: arrays of similar size can have it in turn */
     void *data;          /* NULL: free and without pages */
     uint64_t forks;      /* see hec__fork_mark() */
     hec_array *next;     /* in one of the lists below */
@@ -113,30 +114,62 @@ uint64_t hec__array_offset(const hec_array *array)
     return array->offset;
 }
 
-/* Takes a free piece of exactly that many bytes out of the list, rather one that has pages. */
-static hec_array *take_free(size_t mapped)
+/* The size of piece that an array gets: four per doubling, so that a program whose arrays are all
+ * of different sizes uses few sizes of pieces, over and over. At most a quarter of a piece is left
+ * over, and has no pages. SIZE_MAX when there is none so large. */
+static size_t room_for(size_t mapped)
+{
+    size_t page = hec__page_size();
+
+    for (size_t base = page; base <= SIZE_MAX / 4; base *= 2) {
+        size_t quarters = base < 4 * page ? 1 : 4; /* a quarter is whole pages */
+
+        for (size_t q = 0; q < quarters; q++)
+            if (mapped <= base + base / 4 * q)
+                return base + base / 4 * q;
+    }
+    return SIZE_MAX;
+}
+
+/* The pages of a free piece go back to the system. */
+static void strip(hec_array *a)
+{
+    munmap(a->data, a->mapped);
+    a->data = NULL;
+    hec__shm_release(file.fd, a->offset, a->mapped, NULL);
+    file.memory.given_back += a->mapped;
+}
+
+/* Takes a free piece of that size out of the list. NULL: there is none. */
+static hec_array *take_free(size_t room, size_t mapped)
 {
     hec_array **at, **best = NULL, *a;
 
+    /* With just the right pages, else with some, which is not to leave them where they are for
+     * good, else with none. */
     for (at = &file.free; *at; at = &(*at)->next)
-        if ((*at)->mapped == mapped && (!best || (*at)->data))
+        if ((*at)->room == room &&
+            (!best || ((*at)->data && (!(*best)->data || (*at)->mapped == mapped))))
             best = at;
     if (!best)
         return NULL;
     a = *best;
     *best = a->next;
     if (a->data)
-        file.memory.warm -= mapped;
+        file.memory.warm -= a->mapped;
+    if (a->data && a->mapped != mapped)
+        strip(a);
+    a->mapped = mapped;
     return a;
 }
 
 /* A piece of the file that was never used. NULL with the error set. */
-static hec_array *cut(size_t mapped, hec_error *err)
+static hec_array *cut(size_t room, size_t mapped, hec_error *err)
 {
     hec_array *a = NULL;
     char text[32];
 
-    if (mapped > file.limit - file.end) {
+    if (room > file.limit - file.end) {
         hec__fail(err, HEC_ENOMEM, 0, "%s are too much for a shared array",
                   hec__format_bytes(mapped, text, sizeof text));
         return NULL;
@@ -147,9 +180,10 @@ static hec_array *cut(size_t mapped, hec_error *err)
         return NULL;
     }
     a->mapped = mapped;
+    a->room = room;
     a->offset = file.end;
     a->pid = file.pid;
-    file.end += mapped;
+    file.end += room;
     return a;
 }
 
@@ -177,10 +211,7 @@ static void put_free(hec_array *a)
     if (a->data && file.memory.warm + a->mapped <= WARM_MAX) {
         file.memory.warm += a->mapped;
     } else if (a->data) {
-        munmap(a->data, a->mapped);
-        a->data = NULL;
-        hec__shm_release(file.fd, a->offset, a->mapped, NULL);
-        file.memory.given_back += a->mapped;
+        strip(a);
     }
     a->next = file.free;
     file.free = a;
@@ -218,7 +249,7 @@ static int back_with_pages(hec_array *a, hec_error *err)
 
 int hec_array_create(size_t size, hec_array **ret_array, hec_error *err)
 {
-    size_t mapped = hec__page_round(size ? size : 1);
+    size_t mapped = hec__page_round(size ? size : 1), room = room_for(mapped);
     hec_array *a = NULL;
     int r;
 
@@ -228,9 +259,9 @@ int hec_array_create(size_t size, hec_array **ret_array, hec_error *err)
     r = open_file(err);
     if (r == 0) {
         sweep();
-        a = take_free(mapped);
+        a = take_free(room, mapped);
         if (!a)
-            a = cut(mapped, err);
+            a = cut(room, mapped, err);
         r = a ? 0 : HEC_ENOMEM;
     }
     if (r == 0 && !a->data) {

@@ -317,6 +317,32 @@ static void last_references(void)
     ok(wrong == 0, "references given up by several threads at once free an array once");
 }
 
+/* A program whose arrays are all of different sizes does not use its file up. */
+static void many_sizes(void)
+{
+    struct rlimit limit;
+    hec__child child = {0, -1, false};
+    int status = 1;
+
+    if (hec__child_fork(&child, NULL) == 1) {
+        bool good = true;
+
+        getrlimit(RLIMIT_FSIZE, &limit);
+        limit.rlim_cur = (rlim_t)(256 * MIB);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        for (size_t i = 0; good && i < 3000; i++) {
+            hec_array *a = NULL;
+
+            good = hec_array_create(MIB + i % 1500 * hec__page_size(), &a, NULL) == 0;
+            hec_array_unref(a);
+        }
+        _exit(good && now().arrays == 0 && now().held == 0 ? 0 : 1);
+    }
+    hec__child_reap(&child, true, &status);
+    hec__child_forget(&child);
+    ok(status == 0, "three thousand arrays of 1,500 sizes, one after the other, fit into 256 MiB");
+}
+
 int main(void)
 {
     alarm(50);
@@ -325,6 +351,7 @@ int main(void)
     recycling();
     sizes();
     small_files();
+    many_sizes();
     inherited();
     threads();
     last_references();
