@@ -72,8 +72,9 @@ HEC_API int hec_call_open(hec_pool *pool, const hec_call_ops *ops, void *ctx, ui
 /* There are more tasks than was said: `total` of them now. */
 HEC_API void hec_call_extend(hec_call *call, uint64_t total);
 
-/* Nobody looks at single results of this call before all are there: the engine may deliver them some
- * milliseconds late, and so disturb the workers less often. */
+/* Nobody looks at single results of this call before all are there: the engine may deliver them
+ * late, by some milliseconds mostly and a second at most, and so disturb the workers less often.
+ * Failures are delivered at once. */
 HEC_API void hec_call_set_patient(hec_call *call);
 
 /* Ends a call: tasks that have not begun are dropped, results still to come are ignored. */

@@ -219,7 +219,10 @@ void hec_worker_reply(hec_worker *w, uint64_t first, uint32_t count, hec_verdict
     hec__pace_add(&w->pace, elapsed, count);
     hec__outbox_send(&w->outbox, &like, NULL);
     w->replied_ns = now;
-    tell_parent(w, now);
+    if (verdict == HEC_TASK_DONE)
+        tell_parent(w, now);
+    else
+        wake_parent(w); /* it may want to stop the others */
 }
 
 /* Runs one batch, whose claim word and first task are set. */
