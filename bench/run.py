@@ -234,6 +234,8 @@ def main() -> int:
     args = parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     procs.adopt_orphans()
+    # Whoever ends this early, by Ctrl-C or by a time limit, gets everything cleared up as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     start = time.perf_counter()
     with args.out.open("w", encoding="utf-8") as sink:
         records = run_all(args, sink)

@@ -243,6 +243,21 @@ def test_a_killed_tool_leaves_no_name_in_shared_memory() -> None:
     assert not Path(f"/dev/shm/sem.{name[1:]}").exists()
 
 
+def test_ending_a_run_early_ends_its_measurement(tmp_path: Path) -> None:
+    with subprocess.Popen(
+            [sys.executable, str(ROOT / "bench" / "run.py"), "--case", "idle_cost", "--peer",
+             "mp_pool", "--out", str(tmp_path / "r.jsonl")], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(tmp_path)}) as runner:
+        end = time.monotonic() + 30
+        while len(procs.descendants(runner.pid)) < 3 and time.monotonic() < end:
+            time.sleep(0.01)
+        below = procs.descendants(runner.pid)
+        runner.terminate()
+        assert runner.wait(30) == 143
+    assert len(below) >= 3 and all(wait_until_dead(pid) for pid in below)
+    assert not list(tmp_path.glob("hecb-*"))
+
+
 def test_processes_that_were_there_before_are_left_alone() -> None:
     with subprocess.Popen(["sleep", "60"]) as other:
         assert run.run_limited([sys.executable, "-c", "pass"], 30.0).left == []
