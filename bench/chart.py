@@ -60,6 +60,8 @@ def remark(run: Record, found: Cells, name: str) -> str:
     base = found.get((name, run["base"]))
     if base is None or base.status != "ok":
         return f"pyhec: {base.status if base else 'not measured'}"
+    if base.median <= 0:
+        return f"pyhec: 0 {run['cases'][name]['unit']}, which gives no ratio"
     bad: dict[str, list[str]] = {}
     for key, peer in run["peers"].items():
         cell = found.get((name, key))
@@ -81,10 +83,9 @@ def draw_row(canvas: Canvas, run: Record, name: str, y: float, scale: Scale,
         label = run["peers"][key]["label"]
         x = scale.at(min(max(ratio, scale.low), scale.high))
         mark(canvas, x, y, looks[key], f"{title}: pyhec is {number(ratio)}× as good as {label}")
-    text = remark(run, found, name)
-    if text:
-        canvas.text(LEFT + PLOT + 12, y + 4, text if len(text) < 62 else text[:60] + "…", size=10,
-                    color=LOSS_INK if text.startswith("pyhec") else INK)
+    lines = [line for line in remark(run, found, name).split("; ") if line]
+    for i, line in enumerate(lines):
+        canvas.text(LEFT + PLOT + 12, y + 4 + 10 * (i - (len(lines) - 1) / 2), line, size=9)
 
 
 def legend(canvas: Canvas, run: Record, looks: dict[str, Style], shown: set[str]) -> None:

@@ -88,6 +88,24 @@ def cpu_s(pids: Iterable[int]) -> float:
     return total / 1e9
 
 
+def shared_files(pids: Iterable[int]) -> set[str]:
+    """The files in shared memory that these processes have mapped: what a tool that is killed cannot
+    take away any more.
+    """
+    inodes: set[int] = set()
+    for pid in pids:
+        try:
+            lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+        except OSError:
+            continue
+        # By number: a semaphore is mapped under another name, before it gets its own.
+        inodes.update(int(line.split()[4]) for line in lines if " /dev/shm/" in line)
+    try:
+        return {entry.path for entry in os.scandir("/dev/shm") if entry.inode() in inodes}
+    except OSError:
+        return set()
+
+
 def reap() -> None:
     """Takes note of adopted children that have ended."""
     while True:

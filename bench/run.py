@@ -53,7 +53,7 @@ def kill_group(pid: int) -> None:
         pass
 
 
-def clear_up(pid: int, before: set[int], grace_s: float) -> list[int]:
+def clear_up(pid: int, before: set[int], files: set[str], grace_s: float) -> list[int]:
     """Ends what a measurement left running, after a while, and takes away what its tools left in
     shared memory. The processes that were there.
     """
@@ -61,13 +61,12 @@ def clear_up(pid: int, before: set[int], grace_s: float) -> list[int]:
     while time.monotonic() < end and set(procs.descendants(os.getpid())) - before:
         procs.reap()
         select.select([], [], [], 0.02)
+    files |= procs.shared_files(set(procs.descendants(os.getpid())) - before)
     left = procs.end_descendants(keep=before)
-    for pattern in (f"joblib_memmapping_folder_{pid}_*", f"sem.loky-{pid}-*"):
-        for path in Path("/dev/shm").glob(pattern):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    for name in files:
+        Path(name).unlink(missing_ok=True)
+    for folder in Path("/dev/shm").glob(f"joblib_memmapping_folder_{pid}_*"):
+        shutil.rmtree(folder, ignore_errors=True)
     return left
 
 
@@ -99,10 +98,14 @@ def run_limited(command: list[str], timeout_s: float) -> Ended:
         except subprocess.TimeoutExpired:
             ended.status = "HANG"
         finally:
+            files: set[str] = set()
             if process.returncode != 0:
+                # Only what this measurement's own processes have open: others use the folder too.
+                files = procs.shared_files(set(procs.descendants(os.getpid())) - before)
                 kill_group(process.pid)
                 process.wait()
-            ended.left = clear_up(process.pid, before, GRACE_S if ended.status == "ok" else 0.0)
+            grace_s = GRACE_S if ended.status == "ok" else 0.0
+            ended.left = clear_up(process.pid, before, files, grace_s)
             shutil.rmtree(folder, ignore_errors=True)
         out.seek(0)
         err.seek(0)
@@ -231,6 +234,8 @@ def main() -> int:
     args = parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     procs.adopt_orphans()
+    # Whoever ends this early, by Ctrl-C or by a time limit, gets everything cleared up as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     start = time.perf_counter()
     with args.out.open("w", encoding="utf-8") as sink:
         records = run_all(args, sink)

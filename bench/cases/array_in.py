@@ -24,4 +24,5 @@ def measure(peer: Peer, size: Size) -> Sample:
 
 CASE = Case(Quantity("512 MB array to 64 tasks, one-shot", "ms/task", "lower",
                      (Target("at most", plus=0.5),)),
-            measure, needs="array_tasks", timeout_s=60.0, needs_numpy=True, needs_gib=5.0)
+            measure, needs="array_tasks", timeout_s=60.0, needs_numpy=True, needs_gib=5.0,
+            rounds=3)

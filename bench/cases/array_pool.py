@@ -21,4 +21,5 @@ def measure(peer: Peer, size: Size) -> Sample:
 
 
 CASE = Case(Quantity("512 MB array to 64 tasks, persistent pool", "ms/task", "lower"),
-            measure, needs="array_pool", timeout_s=60.0, needs_numpy=True, needs_gib=5.0)
+            measure, needs="array_pool", timeout_s=60.0, needs_numpy=True, needs_gib=5.0,
+            rounds=3)

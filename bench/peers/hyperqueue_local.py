@@ -18,7 +18,7 @@ from bench.peers.base import Peer
 class HyperQueueLocal(Peer):
     name = "HyperQueue"
     module = "hyperqueue"
-    rounds = 2
+    rounds = 1
     remark = ("waits for the end, which it looks for once a second; results do not come back; server "
               "and worker are threads of the script")
     spawns = "elsewhere"

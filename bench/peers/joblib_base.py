@@ -14,7 +14,7 @@ from bench.peers.base import Peer, parts_of
 class JoblibPeer(Peer):
     module = "joblib"
     backend = ""
-    rounds = 5
+    rounds = 3
     limits = {"noop_stream": 5_000, "noop_submit": 10_000, "results_kept": 16,
               "results_steady": 16, "args_distinct": 32}
 

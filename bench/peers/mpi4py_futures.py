@@ -18,7 +18,7 @@ class Mpi4pyFutures(FuturesPeer):
     name = "mpi4py.futures"
     module = "mpi4py"
     array_limit = 4
-    rounds = 3
+    rounds = 2
     remark = "ranks started before"
     limits = {"noop_map": 10_000, "noop_stream": 5_000, "noop_submit": 5_000, "results_kept": 16,
               "results_steady": 16, "args_distinct": 16}

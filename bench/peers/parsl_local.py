@@ -14,7 +14,7 @@ from bench.peers.base import Futures, Peer
 class ParslLocal(Peer):
     name = "Parsl"
     module = "parsl"
-    rounds = 2
+    rounds = 1
     limits = {"noop_map": 2_000, "noop_stream": 2_000, "noop_submit": 2_000, "results_kept": 8,
               "results_steady": 8, "args_distinct": 8}
     quick_cases = frozenset({"noop_latency", "script100"})

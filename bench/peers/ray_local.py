@@ -19,7 +19,7 @@ STORE_BYTES = 3 << 29
 class RayLocal(Peer):
     name = "Ray"
     module = "ray"
-    rounds = 2
+    rounds = 1
     limits = {"noop_map": 5_000, "noop_stream": 2_000, "results_kept": 16, "results_steady": 16,
               "args_distinct": 16}
     quick_cases = frozenset({"noop_latency", "script100"})

@@ -227,6 +227,37 @@ def test_not_even_a_daemon_or_a_file_is_left_behind() -> None:
     assert done.stdout == "ok 1 [] False\n", done.stderr
 
 
+SEMAPHORE = """
+import multiprocessing, sys
+lock = multiprocessing.get_context("spawn").Lock()
+print(lock._semlock.name, flush=True)
+sys.stdin.close()
+multiprocessing.Event().wait()
+"""
+
+
+def test_a_killed_tool_leaves_no_name_in_shared_memory() -> None:
+    ended = run.run_limited([sys.executable, "-c", SEMAPHORE], 2.0)
+    name = ended.out.strip()
+    assert ended.status == "HANG" and name.startswith("/mp-"), ended.err
+    assert not Path(f"/dev/shm/sem.{name[1:]}").exists()
+
+
+def test_ending_a_run_early_ends_its_measurement(tmp_path: Path) -> None:
+    with subprocess.Popen(
+            [sys.executable, str(ROOT / "bench" / "run.py"), "--case", "idle_cost", "--peer",
+             "mp_pool", "--out", str(tmp_path / "r.jsonl")], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(tmp_path)}) as runner:
+        end = time.monotonic() + 30
+        while len(procs.descendants(runner.pid)) < 3 and time.monotonic() < end:
+            time.sleep(0.01)
+        below = procs.descendants(runner.pid)
+        runner.terminate()
+        assert runner.wait(30) == 143
+    assert len(below) >= 3 and all(wait_until_dead(pid) for pid in below)
+    assert not list(tmp_path.glob("hecb-*"))
+
+
 def test_processes_that_were_there_before_are_left_alone() -> None:
     with subprocess.Popen(["sleep", "60"]) as other:
         assert run.run_limited([sys.executable, "-c", "pass"], 30.0).left == []
@@ -376,7 +407,7 @@ def test_the_plan_respects_rounds_calls_and_what_is_not_there() -> None:
                         for name in args.peer}}
     plan = list(run.planned(args, record))
     assert [p[0] for p in plan if p[1:3] == ("noop_latency", "hec")] == [0, 1, 2]
-    assert [p[0] for p in plan if p[1:3] == ("noop_latency", "dask_local")] == [0, 1]
+    assert [p[0] for p in plan if p[1:3] == ("noop_latency", "dask_local")] == [0]
     assert (0, "worker_death", "dask_local", "not in a quick run") in plan
     assert [p for p in plan if p[2] == "xargs"] == []
     assert [p[3] for p in plan if p[2] == "serial"] == ["not installed: x"] * 2
