@@ -37,10 +37,10 @@ int main(int argc, char **argv)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    long count, width, megabytes, started = 0, ended = 0;
+    long count, width, megabytes, started = 0, ended = 0, failed = 0;
     char *memory;
     double began;
-    int r = 0;
+    int r = 0, status;
 
     if (argc < 5) {
         fprintf(stderr, "usage: spawn_loop COUNT WIDTH MEGABYTES COMMAND [ARGUMENT ...]\n");
@@ -61,12 +61,17 @@ int main(int argc, char **argv)
         if (started < count && started - ended < width) {
             r = start(&actions, &attributes, argv + 4);
             started++;
-        } else if (wait(NULL) > 0) {
+        } else if (wait(&status) > 0) {
             ended++;
+            failed += status != 0;
         }
     }
     if (r) {
         fprintf(stderr, "spawn_loop: %s: %s\n", argv[4], strerror(r));
+        return 1;
+    }
+    if (failed) {
+        fprintf(stderr, "spawn_loop: %s failed %ld times\n", argv[4], failed);
         return 1;
     }
     printf("%.1f\n", (double)count / (now_s() - began));

@@ -79,7 +79,7 @@ if __name__ == "__main__":
 
     def commands(self, program: str, count: int, in_flight: int, parent_gib: int) -> float:
         run_commands = offered("run_commands")
-        return shell.seconds(lambda: run_commands([[program]] * count, in_flight))
+        return shell.seconds(lambda: run_commands([[program]] * count, n_jobs=in_flight))
 
 
 PEER = Hec()

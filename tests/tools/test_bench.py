@@ -414,13 +414,13 @@ def test_the_plan_respects_rounds_calls_and_what_is_not_there() -> None:
 
 
 def test_the_c_loop_runs_what_it_is_told_and_fails_with_it(tmp_path: Path) -> None:
-    binary = str(tmp_path / "native_spawn")
-    source = str(ROOT / "bench" / "native_spawn.c")
-    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-std=c11", "-o", binary, source],
+    binary = str(tmp_path / "spawn_loop")
+    source = str(ROOT / "bench" / "spawn_loop.c")
+    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-o", binary, source],
                    check=True)
-    done = subprocess.run([binary, "/bin/true", "20", "2", "0"], capture_output=True, text=True)
+    done = subprocess.run([binary, "20", "2", "0", "/bin/true"], capture_output=True, text=True)
     assert done.returncode == 0 and float(done.stdout) > 0
-    done = subprocess.run([binary, "/bin/false", "20", "2", "0"], capture_output=True, text=True)
+    done = subprocess.run([binary, "20", "2", "0", "/bin/false"], capture_output=True, text=True)
     assert done.returncode == 1 and "failed" in done.stderr
 
 
