@@ -46,7 +46,7 @@ class Desk:
         self._pool = pool
         self.pid = os.getpid()
         self._call = _hec.Call(_hec.TASKS, None, {}, stream=True)
-        self._tasks = _hec.Tasks(pool, self._call, TaskFuture, self._wake)
+        self._tasks = _hec.Tasks(pool, self._call, TaskFuture, self._wake, self._close_unused)
         self.submit = self._tasks.submit
         self._lock = threading.Lock()  # for the thread
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -64,6 +64,10 @@ class Desk:
             thread = threading.Thread(target=self._work, name="pyhec", daemon=True)
             thread.start()
             self._thread = thread
+            self._tasks.ring = self._bell.put
+
+    def _close_unused(self) -> None:
+        self.close(wait=False, cancel=False)
 
     def close(self, wait: bool, cancel: bool) -> None:
         """No more tasks; with cancel those that were not sent are cancelled; with wait returns
@@ -89,7 +93,7 @@ class Desk:
 
     def close_with(self, owner: object) -> None:
         """Closes this when its owner is dropped: the thread, which has it, would keep it alive."""
-        weakref.finalize(owner, _let_go, self, os.getpid()).atexit = False
+        self._owner = weakref.ref(owner, self._tasks.let_go)
 
     def _work(self) -> None:
         """The thread; when it ends because there is no more to come, so do the workers."""
@@ -127,11 +131,6 @@ class Desk:
             lost = _errors.TaskError(f"the pool has ended: {error}")
             lost.__cause__ = error
             self._tasks.settle([(index, lost)])
-
-
-def _let_go(desk: Desk, pid: int) -> None:
-    if os.getpid() == pid:  # in a forked copy there is no thread, and its lock may be held
-        desk.close(wait=False, cancel=False)
 
 
 _desks: weakref.WeakSet[Desk] = weakref.WeakSet()

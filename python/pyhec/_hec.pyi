@@ -94,7 +94,10 @@ class Tasks:
         call: Call,
         future_type: type[Future],
         wake: typing.Callable[[], None],
+        close: typing.Callable[[], None],
     ) -> None: ...
+    ring: typing.Callable[[None], None] | None
+    def let_go(self, ref: typing.Any, /) -> None: ...
     def submit(
         self,
         function: typing.Callable[..., typing.Any],

@@ -16,6 +16,8 @@ typedef struct hecmod_tasks {
     hecmod_call *call;
     PyObject *futures; /* dict: number -> future of a task that is not over */
     PyObject *wake;    /* called when a task came while `asleep` */
+    PyObject *ring;    /* tells the thread that delivers; NULL while there is none */
+    PyObject *close;   /* ends the pool, where there is no thread to do it */
     PyTypeObject *future_type;
     PyObject *no_kwargs; /* what most tasks have, once for all */
     uint64_t count;      /* tasks so far */
@@ -209,21 +211,39 @@ static PyObject *tasks_recall(PyObject *self, PyObject *index)
     return r < 0 ? NULL : PyBool_FromLong(r);
 }
 
+/* let_go(ref): the callback of a weak reference to whoever offers these tasks. In C, and with a
+ * ring that is C, because an interrupt that is raised while Python's own code runs in a finalizer
+ * is ignored, and this runs wherever the last reference goes. */
+static PyObject *tasks_let_go(PyObject *self, PyObject *ref)
+{
+    hecmod_tasks *t = (hecmod_tasks *)self;
+
+    (void)ref;
+    /* In a forked copy there is no thread. */
+    if (t->pid != getpid() || t->closing)
+        Py_RETURN_NONE;
+    if (!t->ring)
+        return PyObject_CallNoArgs(t->close);
+    t->closing = 1;
+    return PyObject_CallFunctionObjArgs(t->ring, Py_None, NULL);
+}
+
 /* ---- the type ---- */
 
 static int tasks_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"pool", "call", "future_type", "wake", NULL};
+    static char *names[] = {"pool", "call", "future_type", "wake", "close", NULL};
     hecmod_tasks *t = (hecmod_tasks *)self;
     hecmod_state *st = hecmod_of_type(Py_TYPE(self));
-    PyObject *pool, *call, *type, *wake;
+    PyObject *pool, *call, *type, *wake, *close;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O:Tasks", names, st->pool_type, &pool,
-                                     st->call_type, &call, &PyType_Type, &type, &wake))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!OO:Tasks", names, st->pool_type, &pool,
+                                     st->call_type, &call, &PyType_Type, &type, &wake, &close))
         return -1;
     if (t->st || !PyDict_CheckExact(((hecmod_call *)call)->items) ||
         !PyType_IsSubtype((PyTypeObject *)type, st->future_type)) {
-        PyErr_SetString(PyExc_TypeError, "Tasks(pool, call with a dict, subclass of Future, wake)");
+        PyErr_SetString(PyExc_TypeError,
+                        "Tasks(pool, call with a dict, subclass of Future, wake, close)");
         return -1;
     }
     t->futures = PyDict_New();
@@ -235,6 +255,7 @@ static int tasks_init(PyObject *self, PyObject *args, PyObject *kwargs)
     t->call = (hecmod_call *)Py_NewRef(call);
     t->future_type = (PyTypeObject *)Py_NewRef(type);
     t->wake = Py_NewRef(wake);
+    t->close = Py_NewRef(close);
     t->pid = getpid();
     t->asleep = 1;
     return 0;
@@ -249,6 +270,8 @@ static int tasks_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT((PyObject *)t->call);
     Py_VISIT(t->futures);
     Py_VISIT(t->wake);
+    Py_VISIT(t->ring);
+    Py_VISIT(t->close);
     Py_VISIT((PyObject *)t->future_type);
     Py_VISIT(t->no_kwargs);
     return 0;
@@ -260,6 +283,8 @@ static int tasks_clear(PyObject *self)
 
     Py_CLEAR(t->futures);
     Py_CLEAR(t->wake);
+    Py_CLEAR(t->ring);
+    Py_CLEAR(t->close);
     return 0;
 }
 
@@ -289,19 +314,23 @@ static PyMethodDef tasks_methods[] = {
      "is_sent(index) -> bool\n\nWhether a task has been packed for a worker."},
     {"recall", tasks_recall, METH_O,
      "recall(index) -> bool\n\nMakes a task that was not sent yet do nothing; whether in time."},
+    {"let_go", tasks_let_go, METH_O,
+     "let_go(ref)\n\nNobody will submit any more: the pool ends when all tasks are over."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef tasks_members[] = {
     {"futures", T_OBJECT, offsetof(hecmod_tasks, futures), READONLY,
      "The futures of tasks that are not over, by their number."},
+    {"ring", T_OBJECT, offsetof(hecmod_tasks, ring), 0,
+     "ring(None) wakes the thread that delivers; None while there is none."},
     {"closing", T_BOOL, offsetof(hecmod_tasks, closing), 0, "No more tasks are taken."},
     {"asleep", T_BOOL, offsetof(hecmod_tasks, asleep), 0, "A task that comes must call wake()."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot tasks_slots[] = {
-    {Py_tp_doc, "Tasks(pool, call, future_type, wake)\n\nSingle tasks and their futures."},
+    {Py_tp_doc, "Tasks(pool, call, future_type, wake, close)\n\nSingle tasks and their futures."},
     {Py_tp_new, PyType_GenericNew},
     {Py_tp_init, tasks_init},
     {Py_tp_dealloc, tasks_dealloc},
