@@ -89,7 +89,12 @@ def test_output_that_is_not_captured(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("out\n", "err\n")
 
 
-@pytest.mark.parametrize("data", ["ü" * 300_000, b"\0\xff" * 300_000, "", b""])
+@pytest.mark.parametrize(
+    "data",
+    ["ü" * 300_000, b"\0\xff" * 300_000, "", b""],
+    # Short ones: the name of a test is in its environment, and so in that of its commands.
+    ids=["text", "bytes", "no text", "no bytes"],
+)
 def test_input(data: str | bytes) -> None:
     raw = data.encode() if isinstance(data, str) else data
     results = run_commands([["cat"], ["true"], ["cat"]], input=data, text=False)
