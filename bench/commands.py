@@ -3,6 +3,7 @@
 """How many commands a second: pyhec and libhec next to the least that it can cost, and others.
 
     python bench/commands.py [--count 5000] [--width 2] [--rounds 5] [--memory 0 4096]
+                             [--only pyhec libhec]
 
 Prints a Markdown table. The ways take turns (A B C A B C ...), so that a slow minute hits all of
 them. `memory` is what the program that starts the commands has written to before, in MB. Needs a C
@@ -23,6 +24,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 COMMAND = "/bin/true"
+BASE = "posix_spawn loop in C"
 
 PRELUDE = """
 import sys, time
@@ -78,7 +80,7 @@ def ways(folder: pathlib.Path, libhec: pathlib.Path) -> dict[str, list[str]]:
         path.write_text(text, encoding="utf-8")
         made[name] = [sys.executable, str(path)]
 
-    build("posix_spawn loop in C", "spawn_loop.c")
+    build(BASE, "spawn_loop.c")
     if libhec.exists():
         options = [f"-I{HERE.parent / 'include'}", "-DHEC_STATIC", str(libhec), "-lpthread", "-ldl"]
         config = HERE.parent / "build" / "meson-private" / "hec.pc"
@@ -93,15 +95,21 @@ def ways(folder: pathlib.Path, libhec: pathlib.Path) -> dict[str, list[str]]:
     return made
 
 
-def measure(command: list[str], count: int, width: int, megabytes: int) -> float:
-    """Commands per second of one run."""
+def measure(command: list[str], count: int, width: int, megabytes: int) -> tuple[float, float]:
+    """Of one run: commands per second, and milliseconds of processor time per command, the
+    commands' own and that of what starts them (and of filling the memory).
+    """
     tail = [str(count), str(width), str(megabytes)]
     if not command[0].endswith(pathlib.Path(sys.executable).name):
         tail.append(COMMAND)
+    before = os.times()
     done = subprocess.run([*command, *tail], capture_output=True, text=True, timeout=900)
+    after = os.times()
     if done.returncode:
         raise SystemExit(f"bench/commands.py: {command} failed:\n{done.stderr}")
-    return float(done.stdout)
+    used = after.children_user + after.children_system
+    used -= before.children_user + before.children_system
+    return float(done.stdout), used * 1000 / count
 
 
 def main() -> int:
@@ -111,30 +119,37 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--memory", type=int, nargs="+", default=[0, 4096], metavar="MB")
     parser.add_argument("--libhec", type=pathlib.Path, default=HERE.parent / "build" / "libhec.a")
+    parser.add_argument("--only", nargs="+", metavar="TEXT", help="ways whose name contains this")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        made = ways(pathlib.Path(folder), args.libhec)
-        rates: dict[tuple[str, int], list[float]] = {}
+        made = {
+            name: command
+            for name, command in ways(pathlib.Path(folder), args.libhec).items()
+            if name == BASE or not args.only or any(text in name for text in args.only)
+        }
+        runs: dict[tuple[str, int], list[tuple[float, float]]] = {}
         for _ in range(args.rounds):
             for megabytes in args.memory:
                 for name, command in made.items():
                     # One that is slow for a large parent need not show it for minutes.
                     count = args.count if megabytes == 0 else max(args.count // 5, 100)
-                    rates.setdefault((name, megabytes), []).append(
+                    runs.setdefault((name, megabytes), []).append(
                         measure(command, count, args.width, megabytes)
                     )
     print(f"`{COMMAND}`, {args.width} at a time, {args.rounds} rounds: commands per second, median")
-    print("(least to most), and the ratio to the loop in C of the same column\n")
-    print("| way |" + "".join(f" {m} MB in the parent | ratio |" for m in args.memory))
-    print("|---|" + "---:|---:|" * len(args.memory))
+    print("(least to most), the ratio to the loop in C of the same round, median, and milliseconds of")
+    print("processor time per command, the least seen\n")
+    print("| way |" + "".join(f" {m} MB in the parent | ratio | CPU |" for m in args.memory))
+    print("|---|" + "---:|---:|---:|" * len(args.memory))
     for name in made:
         row = f"| {name} |"
         for megabytes in args.memory:
-            values = rates[name, megabytes]
-            base = rates["posix_spawn loop in C", megabytes]
+            values = [rate for rate, _ in runs[name, megabytes]]
+            base = [rate for rate, _ in runs[BASE, megabytes]]
+            cpu = min(used for _, used in runs[name, megabytes])
             ratio = statistics.median(v / b for v, b in zip(values, base))
             row += f" {statistics.median(values):.0f} ({min(values):.0f}-{max(values):.0f})"
-            row += f" | {ratio:.2f} |"
+            row += f" | {ratio:.2f} | {cpu:.2f} |"
         print(row)
     return 0
 

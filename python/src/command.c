@@ -230,11 +230,17 @@ static int raise_kept(hecmod_commands *c)
     return -1;
 }
 
+/* A signal that comes just before a wait begins does not end it: Python hears of it after this. */
+#define SLEEP_MS 500
+
 /* One step. What has ended is not lost when the source fails: it is given first. */
 static int step(hecmod_commands *c, int timeout_ms)
 {
     hec_error err = {0};
     int r;
+
+    if (timeout_ms < 0 || timeout_ms > SLEEP_MS)
+        timeout_ms = SLEEP_MS;
 
     if (c->type)
         return raise_kept(c);
@@ -417,7 +423,8 @@ static void commands_dealloc(PyObject *self)
 static PyMethodDef commands_methods[] = {
     {"step", commands_step, METH_VARARGS,
      "step(upto=..., timeout_ms=-1) -> list\n\nStarts commands with numbers below upto where there "
-     "is room, waits, and returns what has ended: (number, fields of the result, error "
+     "is room, waits, though not for long, and returns what has ended: (number, fields of the "
+     "result, error "
      "or None, errno)."},
     {"close", commands_close, METH_VARARGS,
      "close(grace_ms=0)\n\nEnds what runs: SIGTERM, and SIGKILL after the grace."},
