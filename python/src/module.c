@@ -32,6 +32,10 @@ static int module_exec(PyObject *module)
     st->loads = PyObject_GetAttrString(pickle, "loads");
     Py_DECREF(pickle);
     st->protocol = PyLong_FromLong(5);
+    /* Who has frozen thousands before we came is the user, whose freeze is to be left alone. */
+    st->frozen_at_start = hecmod_call_gc("get_freeze_count");
+    if (st->frozen_at_start > 1000)
+        st->frozen_at_start = 0;
     st->named = PyDict_New();
     st->found = PyDict_New();
     st->kw_buffers = keyword("buffers");

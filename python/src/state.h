@@ -75,6 +75,7 @@ typedef struct hecmod_state {
     PyObject *named;      /* dict: function -> the pickle of its name, of those that have one */
     PyObject *found;      /* dict: such a pickle -> function */
     hecmod_bytes scratch; /* memory to write messages in, while nobody does */
+    long frozen_at_start; /* objects that the interpreter itself has frozen: some hundred in 3.12 */
     bool in_worker;       /* this process is a worker of a pool */
 } hecmod_state;
 
@@ -202,6 +203,8 @@ typedef struct hecmod_worker {
 } hecmod_worker;
 
 hec_runner hecmod_runner(hecmod_worker *ctx);
+/* Calls gc.name(); its result as a number, -1 when there is none. */
+long hecmod_call_gc(const char *name);
 
 /* pool.c */
 extern PyType_Spec hecmod_pool_spec;

@@ -31,8 +31,7 @@ static void flush_stdio(void)
     fflush(NULL); /* what C and Fortran have printed */
 }
 
-/* Calls gc.name(); its result as a number, -1 when there is none. */
-static long call_gc(const char *name)
+long hecmod_call_gc(const char *name)
 {
     PyObject *gc = PyImport_ImportModule("gc");
     PyObject *r = gc ? PyObject_CallMethod(gc, name, NULL) : NULL;
@@ -96,9 +95,9 @@ static void before_fork(void *ctx)
     flush_stdio();
     /* A collection in a child writes to the header of every object that it looks at, and so
      * copies their pages. Frozen objects are not looked at. */
-    w->unfreeze = call_gc("get_freeze_count") == 0;
+    w->unfreeze = hecmod_call_gc("get_freeze_count") <= w->st->frozen_at_start;
     if (w->unfreeze)
-        call_gc("freeze");
+        hecmod_call_gc("freeze");
     PyOS_BeforeFork();
 }
 
@@ -108,7 +107,7 @@ static void after_fork(void *ctx)
 
     PyOS_AfterFork_Parent();
     if (w->unfreeze)
-        call_gc("unfreeze");
+        hecmod_call_gc("unfreeze");
     restore_signals(w);
 }
 
