@@ -33,6 +33,16 @@ typedef struct hec_pool_options {
     const hec_call_ops *inherit; /* the inherited call, or NULL; copied */
     void *inherit_ctx;
     uint64_t inherit_total; /* its number of tasks */
+    /* Of the inherited call, from its first task on; see the functions hec_call_set_... */
+    hec_limits inherit_limits;
+    int inherit_measured;
+    uint64_t inherit_deadline_ns;
+    /* Workers, and what they start, write to a pipe instead of the parent's descriptor 2. All of it
+     * is written to the parent's, unchanged and at once, by a thread of the pool, and before the
+     * step that delivers what the worker answered after it; the last of it comes with a death. For
+     * the worker descriptor 2 is no terminal. What outlives the pool and writes there gets SIGPIPE.
+     * Not done where descriptor 2 is closed, or descriptors are short. */
+    int capture_stderr;
 } hec_pool_options;
 
 /* Forks the workers. If not all of them can be started, fewer do the work, as long as there is one.
@@ -76,6 +86,31 @@ HEC_API void hec_call_extend(hec_call *call, uint64_t total);
  * late, by some milliseconds mostly and a second at most, and so disturb the workers less often.
  * Failures are delivered at once. */
 HEC_API void hec_call_set_patient(hec_call *call);
+
+/* What each task may take; tasks sent from now on have these limits: to be called right after
+ * opening. Who is over is ended with its worker and all processes that come from it, whatever it
+ * does, by a thread of the pool: nobody needs to be in hec_pool_step() for that. When that thread
+ * cannot be started, the next step fails with HEC_ESYS. */
+HEC_API void hec_call_set_limits(hec_call *call, const hec_limits *limits);
+
+/* Results of tasks sent from now on come with their usage. */
+HEC_API void hec_call_set_measured(hec_call *call);
+
+/* From result() or death() of the call, for the task that it is about: it is to be run again, not
+ * before delay_ns have passed. limits: what it may take then; NULL: what it might before. Returns
+ * 1; 0 when it will not be run again because the call is drained; HEC_ENOMEM. */
+HEC_API int hec_call_retry(hec_call *call, uint64_t task, uint64_t delay_ns,
+                           const hec_limits *limits, hec_error *err);
+
+/* No task is begun that would not end before this time of CLOCK_MONOTONIC, if it took as long as
+ * the longest of the call so far (those that run now included); then the call is drained. 0: none.
+ */
+HEC_API void hec_call_set_deadline(hec_call *call, uint64_t deadline_ns);
+
+/* No further task of the call is begun. Those that run go on to their end; the others, and those
+ * that wait to be run again, come back as HEC_TASK_SKIPPED from the next steps. Tasks that the call
+ * is extended by come back as well. */
+HEC_API void hec_call_drain(hec_call *call);
 
 /* Ends a call: tasks that have not begun are dropped, results still to come are ignored. */
 HEC_API void hec_call_close(hec_call *call);

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-/* How a task ended. X(name, value, word) */
+/* How a task ended. X(name, value, word). Numbers are permanent: files have them. */
 #define HEC_VERDICTS(X)                                                                            \
     X(HEC_TASK_DONE, 1, "done")       /* it returned; the payload is its result */                 \
     X(HEC_TASK_RAISED, 2, "raised")   /* it failed by its own means; the payload says how */       \
@@ -29,8 +29,15 @@ extern "C" {
     X(HEC_TASK_EXITED, 4, "exited")   /* it ended its worker by exit() */                          \
     X(HEC_TASK_REFUSED, 5, "refused") /* its worker could not take its input; the payload is text; \
                                        * or the command could not be started */                    \
-    X(HEC_TASK_TIMED_OUT, 6, "timed out") /* it was ended because its time was up */               \
-    X(HEC_TASK_CANCELLED, 7, "cancelled") /* it was ended because somebody said so */
+    X(HEC_TASK_TIMED_OUT, 6, "timed out")         /* it was ended because its time was up */       \
+    X(HEC_TASK_CANCELLED, 7, "cancelled")         /* it was ended because somebody said so */      \
+    X(HEC_TASK_OVER_MEMORY, 8, "over memory")     /* it was ended, or failed, because it took more \
+                                                   * memory than its limit */                      \
+    X(HEC_TASK_OUT_OF_MEMORY, 9, "out of memory") /* the kernel ended it: the memory of its        \
+                                                   * control group, or of the machine, ran out */  \
+    X(HEC_TASK_LOST, 10, "lost")                  /* its node was lost */                          \
+    X(HEC_TASK_SKIPPED, 11, "skipped")            /* it was not begun: the time left was too short \
+                                                   * for it, or its call was drained */
 
 typedef enum hec_verdict {
 #define HEC_VERDICT_ENUM(name, value, word) name = (value),
@@ -89,22 +96,57 @@ HEC_API int hec_outbox_payload(hec_outbox *o, const void *data, size_t size, hec
 /* Drops what was added so far, so that something smaller can be sent instead. */
 HEC_API void hec_outbox_clear(hec_outbox *o);
 
+/* How one attempt at one task ran. 0 where a number is not known. */
+typedef struct hec_usage {
+    uint64_t started_ns; /* nanoseconds since 1970 */
+    uint64_t duration_ns,
+        cpu_ns;       /* cpu: of the worker, and of what it had started and waited for */
+    uint64_t max_rss; /* bytes; the largest seen of the worker while the task ran */
+    int32_t pid;      /* of the worker */
+    uint32_t attempt; /* 1 for the first */
+} hec_usage;
+
+/* What a task may take. Zeros: no limit. */
+typedef struct hec_limits {
+    /* Of a clock on the wall, from when the task begins; counted in milliseconds, rounded up. */
+    uint64_t timeout_ns;
+    /* Bytes that the worker, with all processes that come from it, may have more than when the task
+     * began; of memory that is its own, not shared (arrays in shared memory do not count, nor what
+     * a fork shares); rounded up to 64 KiB. Enforced by looking, often enough for what is left, and
+     * by the kernel (RLIMIT_DATA) at twice the limit and a gigabyte, reserved addresses included.
+     */
+    uint64_t memory_bytes;
+} hec_limits;
+
 /* ---- the parent's half ---- */
 
 typedef struct hec_result {
-    uint64_t first;      /* of the tasks that this is about */
-    uint32_t count;      /* how many; always 1 unless HEC_TASK_DONE */
-    hec_verdict verdict; /* HEC_TASK_DONE, HEC_TASK_RAISED or HEC_TASK_REFUSED */
-    const hec_message *message;
+    uint64_t first; /* of the tasks that this is about */
+    uint32_t count; /* how many; always 1 unless HEC_TASK_DONE or HEC_TASK_SKIPPED */
+    /* HEC_TASK_DONE, HEC_TASK_RAISED, HEC_TASK_REFUSED, HEC_TASK_OVER_MEMORY (it failed by its own
+     * means, at its limit), HEC_TASK_SKIPPED */
+    hec_verdict verdict;
+    const hec_message *message; /* NULL: HEC_TASK_SKIPPED */
+    const hec_usage *usage;     /* [count]; NULL unless the call is measured; not of SKIPPED */
 } hec_result;
 
+/* A task took its worker with it, or was taken out with its worker. Texts are "" where there is
+ * none; all is valid during the callback only. */
 typedef struct hec_death {
-    uint64_t task;       /* the one that ran */
-    hec_verdict verdict; /* HEC_TASK_KILLED or HEC_TASK_EXITED */
-    int32_t detail;      /* the signal, or the exit status; -1 when the system did not say */
-    int32_t pid;         /* of the worker */
-    uint32_t worker;     /* its number */
-    uint64_t ran_ns;     /* how long the task had run */
+    uint64_t task; /* the one that ran */
+    /* HEC_TASK_KILLED, HEC_TASK_EXITED; HEC_TASK_TIMED_OUT, HEC_TASK_OVER_MEMORY: by us, at its
+     * limit; HEC_TASK_OUT_OF_MEMORY */
+    hec_verdict verdict;
+    int32_t detail;  /* the signal, or the exit status; -1 when the system did not say */
+    int32_t pid;     /* of the worker */
+    uint32_t worker; /* its number */
+    uint64_t ran_ns; /* how long the task had run */
+    hec_usage usage; /* cpu_ns only where the call is measured */
+    /* The last of what was written to descriptor 2 while the task ran, at most 4 KiB; may begin
+     * with what came shortly before. Only where the pool captures it: hec_pool_options. */
+    const char *stderr_tail;
+    const char *python_stack; /* what the runner left in its report; see hec_runner.start */
+    const char *c_stack;      /* one function a line, the innermost first */
 } hec_death;
 
 typedef struct hec_call_ops {
@@ -117,7 +159,8 @@ typedef struct hec_call_ops {
     int64_t (*pack)(void *ctx, uint64_t first, uint32_t max, hec_outbox *out, hec_error *err);
     /* Results of tasks. A negative return makes the engine's step end with HEC_ECALLBACK. */
     int (*result)(void *ctx, const hec_result *result);
-    /* A task took its worker with it. It is not run again. */
+    /* A task took its worker with it. It is not run again, unless this function asks for that by
+     * hec_call_retry(). */
     int (*death)(void *ctx, const hec_death *death);
 } hec_call_ops;
 
@@ -138,7 +181,11 @@ typedef struct hec_runner {
     void *ctx;
     void (*before_fork)(void *ctx); /* in the parent, before one or more forks in a row */
     void (*after_fork)(void *ctx);  /* in the parent, after them */
-    void (*start)(void *ctx, uint32_t worker);
+    /* `report`: a descriptor for what is to be known of a worker that dies: what was written there
+     * comes as hec_death.python_stack. Empty at the start; -1 where there is none. For a handler
+     * of fatal signals; the engine's own, for the C stack, is set after start() and calls on to
+     * whatever it finds. */
+    void (*start)(void *ctx, uint32_t worker, int report);
     void (*open)(void *ctx, uint64_t call, const hec_message *shared);
     void (*run)(void *ctx, hec_worker *worker, const hec_batch *batch);
     void (*close)(void *ctx, uint64_t call);
@@ -147,6 +194,10 @@ typedef struct hec_runner {
      * meanwhile (an interpreter's lock). */
     void (*wait_begin)(void *ctx);
     void (*wait_end)(void *ctx);
+    /* A signal that makes a worker write where it is to its report, by a handler that start() sets
+     * and that comes back; 0: none. It is sent to a worker that is about to be killed for its time
+     * or its memory, and then the worker has 100 ms. */
+    int stack_signal;
 } hec_runner;
 
 /* Claims the next tasks of the batch: *ret_count of them from *ret_first on. Returns 1, or 0 when
@@ -154,8 +205,14 @@ typedef struct hec_runner {
  * Only what was claimed may be run. */
 HEC_API int hec_worker_claim(hec_worker *w, uint64_t *ret_first, uint32_t *ret_count);
 
-/* Says which claimed task runs from now on; cheap enough for every task. */
+/* Says which claimed task runs from now on; cheap enough for every task: some nanoseconds, half a
+ * microsecond where the call is measured or limited. Time and memory of a task count from here to
+ * the next call of at, between or reply. */
 HEC_API void hec_worker_at(hec_worker *w, uint64_t task);
+
+/* What the batch's tasks may take; zeros where there is no limit. Valid while the batch runs. A
+ * task that fails for want of memory while it has a limit is replied to as HEC_TASK_OVER_MEMORY. */
+HEC_API const hec_limits *hec_worker_limits(const hec_worker *w);
 
 /* Says that no task runs: should the process end now, none is blamed, and those that were not
  * replied to are sent again one by one, so that the next time the right one is. */
@@ -166,7 +223,9 @@ HEC_API void hec_worker_between(hec_worker *w);
 HEC_API int hec_worker_due(hec_worker *w);
 
 /* The outbox for the reply to come; fill it, then reply. Replies go in the order of the tasks:
- * `first` is the first task not replied to yet. */
+ * `first` is the first task not replied to yet. In a measured call a reply is to at most
+ * HEC_MEASURED_MAX tasks; those beyond have no usage. */
+#define HEC_MEASURED_MAX 512u
 HEC_API hec_outbox *hec_worker_outbox(hec_worker *w);
 HEC_API void hec_worker_reply(hec_worker *w, uint64_t first, uint32_t count, hec_verdict verdict);
 

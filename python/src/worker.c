@@ -181,12 +181,13 @@ static PyObject *thread_variables(void)
     return found;
 }
 
-static void start(void *ctx, uint32_t number)
+static void start(void *ctx, uint32_t number, int report)
 {
     hecmod_worker *w = ctx;
     PyObject *errors, *environment, *r;
 
     (void)number;
+    (void)report;
     PyOS_AfterFork_Child(); /* with the signals held: what comes now is for the parent */
     w->st->in_worker = true;
     w->pool = NULL; /* the parent's */

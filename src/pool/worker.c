@@ -361,7 +361,7 @@ void hec__worker_main(const hec__worker_start *start)
     hec__threads_limit(
         start->cpus > (int32_t)w->head->nworkers ? start->cpus / (int32_t)w->head->nworkers : 1);
     if (runner->start)
-        runner->start(runner->ctx, start->number);
+        runner->start(runner->ctx, start->number, -1);
     loop(w);
     if (runner->stop)
         runner->stop(runner->ctx);
