@@ -5,7 +5,8 @@
  *   call.c       opens and closes calls
  *   dispatch.c   calls and their tasks -> batches -> the workers' rings; takes back from the busy
  *   deliver.c    the workers' rings -> the calls' functions
- *   spawn.c      starts workers, notices their deaths, sorts out what they had
+ *   spawn.c      starts workers
+ *   bury.c       notices their deaths, sorts out what they had
  *   pool.c       create, step, destroy: the order in which the others are called
  */
 #ifndef HEC_POOL_STATE_H
@@ -138,10 +139,13 @@ hec_call *hec__pool_find_call(const hec_pool *p, uint64_t id);
 /* Forks a worker for every place that has none. A failure ends it, where there are workers already
  * without a text: fewer do the work. */
 int hec__pool_spawn_missing(hec_pool *p, hec_error *err);
+/* Bytes that may still be allocated, for the stores. */
+uint64_t hec__pool_available(void);
+
+/* bury.c */
+
 /* Worker k has ended, or its descriptor says so: delivers its last answers, blames the task that
  * ran, sends the others again. Returns deliveries or a failure, as deliver does. */
 int hec__pool_bury(hec_pool *p, uint32_t k, hec_error *err);
-/* Bytes that may still be allocated, for the stores. */
-uint64_t hec__pool_available(void);
 
 #endif
