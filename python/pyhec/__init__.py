@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ._shared import full as full
     from ._shared import memory as memory
     from ._shared import zeros as zeros
+    from ._values import TaskKeyError as TaskKeyError
     from .executor import Executor as Executor
 
 #: Where each public name lives.
@@ -54,6 +55,7 @@ _HOMES = {
     "RemoteTraceback": "_errors",
     "ResultError": "_errors",
     "TaskError": "_errors",
+    "TaskKeyError": "_values",
     "WorkerDied": "_errors",
     "asshared": "_shared",
     "cpu_count": "_host",

@@ -2,7 +2,7 @@
  *
  * The module pyhec._hec: its table and its state. Topics have files of their own, see state.h.
  */
-#include "state.h"
+#include "key.h"
 
 static hecmod_state *state_of(PyObject *module)
 {
@@ -47,7 +47,8 @@ static int module_exec(PyObject *module)
         add_type(module, &hecmod_call_spec, &st->call_type) < 0 ||
         add_type(module, &hecmod_pool_spec, &st->pool_type) < 0 ||
         add_type(module, &hecmod_shared_spec, &st->shared_type) < 0 ||
-        add_type(module, &hecmod_commands_spec, &st->commands_type) < 0)
+        add_type(module, &hecmod_commands_spec, &st->commands_type) < 0 ||
+        add_type(module, &hecmod_keyer_spec, &st->keyer_type) < 0)
         return -1;
     if (hecmod_words_init(st) < 0 || add_type(module, &hecmod_future_spec, &st->future_type) < 0 ||
         add_type(module, &hecmod_future_lock_spec, &st->future_lock_type) < 0 ||
@@ -90,6 +91,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(st->future_lock_type);
     Py_VISIT(st->tasks_type);
     Py_VISIT(st->commands_type);
+    Py_VISIT(st->keyer_type);
     Py_VISIT(st->dumps);
     Py_VISIT(st->loads);
     Py_VISIT(st->cloud_dumps);
@@ -114,6 +116,7 @@ static int module_clear(PyObject *module)
     for (int i = 0; i < HECMOD_WORDS; i++)
         Py_CLEAR(st->words[i]);
     Py_CLEAR(st->commands_type);
+    Py_CLEAR(st->keyer_type);
     Py_CLEAR(st->dumps);
     Py_CLEAR(st->loads);
     Py_CLEAR(st->protocol);
@@ -154,6 +157,10 @@ static PyMethodDef module_methods[] = {
      "signals)\n\nCalls the function at an address for blocks of arrays, on threads."},
     {"capsule_function", hecmod_capsule_function, METH_O,
      "capsule_function(capsule) -> (address, name)\n\nWhat Cython's __pyx_capi__ holds."},
+    {"digest", hecmod_digest_of, METH_VARARGS,
+     "digest(value, describe) -> bytes\n\nWhat stands for a value in the keys of tasks; "
+     "describe(object, unordered) makes a tuple of what is not plain."},
+    {"hash128", hecmod_hash_bytes, METH_O, "hash128(buffer) -> bytes\n\nXXH3, 128 bits."},
     {"in_worker", in_worker, METH_NOARGS,
      "in_worker() -> bool\n\nWhether this process is a worker of a pool."},
     {NULL, NULL, 0, NULL},

@@ -20,6 +20,8 @@
  *   column.c   columns of text as numbers
  *   host.c     what may be used here
  *   native.c   native functions over arrays, on threads
+ *   key.c      digests of values
+ *   keyer.c    Keyer: the keys of tasks
  */
 #ifndef PYHEC_STATE_H
 #define PYHEC_STATE_H
@@ -64,7 +66,7 @@ typedef struct hecmod_state {
     PyTypeObject *block_type, *call_type, *pool_type, *shared_type;
     PyTypeObject *future_type, *future_lock_type, *tasks_type;
     PyObject *words[HECMOD_WORDS];
-    PyTypeObject *commands_type;
+    PyTypeObject *commands_type, *keyer_type;
     PyObject *dumps, *loads; /* of _pickle */
     PyObject *protocol;      /* 5 */
     PyObject *kw_buffers;    /* ("buffers",) */

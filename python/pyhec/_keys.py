@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""Keys of tasks: what a journal finds a result by.
+
+A key is made of the function's code, what it closes over, the arguments, and a tag; the *site* is
+the same without the code. So a task whose code was edited has the site that it had, and another key.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from . import _code, _hec, _values
+from ._values import TaskKeyError
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import typing
+
+__all__ = ["Keys", "TaskKeyError"]
+
+#: Changes with the way in which keys are made: then no older result is found.
+_SCHEME = "pyhec task 1"
+
+_PREFIXES_MAX = 1024
+
+
+def other_key(site: bytes, code: bytes, n: int) -> bytes:
+    """The key that a task would have with other code."""
+    return _hec.hash128(site + code + (n.to_bytes(8, sys.byteorder) if n else b""))
+
+
+class Keys:
+    """The keys of the tasks of one call, or of all that were submitted to one executor. Of tasks
+    that are the same the second, third and so on have keys of their own.
+    """
+
+    def __init__(self, tag: object = None) -> None:
+        try:
+            self._tag = _hec.digest(tag, _values.describe)
+        except Exception as e:
+            raise _values.no_key("tag", tag, e) from e
+        self._keyer = _hec.Keyer(_values.describe, self._prefix)
+        #: name -> codes of the functions whose keys were made
+        self.names: dict[str, set[bytes]] = {}
+        self._prefixes: dict[_code.Source, bytes] = {}
+
+    def _prefix(self, function: typing.Any) -> bytes:
+        source = _code.source_of(function)
+        prefix = self._prefixes.get(source)
+        if prefix is None:
+            if len(self._prefixes) >= _PREFIXES_MAX:
+                self._prefixes.clear()
+            self.names.setdefault(source.name, set()).add(source.code)
+            site = _hec.digest((_SCHEME, source.name, source.data, self._tag), _values.describe)
+            prefix = self._prefixes[source] = site + source.code
+        return prefix
+
+    def key(self, kind: int, function: typing.Any, item: typing.Any) -> tuple[bytes, bytes, int]:
+        """Site, key, and how many tasks of the same key there were before."""
+        try:
+            return self._keyer.key(kind, function, item)
+        except Exception as e:
+            raise self._blame(item, e) from e
+
+    def keys(
+        self, kind: int, function: typing.Any, items: list[typing.Any]
+    ) -> tuple[bytes, bytes, bytes]:
+        """The same of many: 16, 16 and 4 bytes for each, one after the other."""
+        try:
+            return self._keyer.keys(kind, function, items)
+        except Exception as e:
+            for item in items:
+                try:
+                    _hec.digest(item, _values.describe)
+                except Exception as why:
+                    raise self._blame(item, why) from e
+            raise
+
+    @staticmethod
+    def _blame(item: typing.Any, why: Exception) -> BaseException:
+        if isinstance(why, MemoryError):
+            return why
+        return _values.no_key("input", item, why)
