@@ -10,6 +10,7 @@
 #include <hec/task.h>
 #include <hec/array.h>
 #include <hec/pool.h>
+#include <hec/zygote.h>
 #include <hec/parallel.h>
 #include <hec/command.h>
 

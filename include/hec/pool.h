@@ -2,7 +2,8 @@
  *
  * The engine of one node: worker processes over shared memory.
  *
- * Workers are forked from the calling process. A pool may be created around one *inherited* call:
+ * Workers are forked from the calling process, or, where that must not be, from a zygote
+ * (hec/zygote.h). A pool may be created around one *inherited* call:
  * its workers were forked after the input existed, so nothing of it has to travel, and they take
  * ranges of task numbers from a shared counter. Other calls may be opened and closed at any time;
  * their tasks are packed into messages.
@@ -17,7 +18,7 @@
 #ifndef HEC_POOL_H
 #define HEC_POOL_H
 
-#include <hec/task.h>
+#include <hec/zygote.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,11 +44,18 @@ typedef struct hec_pool_options {
      * the worker descriptor 2 is no terminal. What outlives the pool and writes there gets SIGPIPE.
      * Not done where descriptor 2 is closed, or descriptors are short. */
     int capture_stderr;
+    /* Workers are forked by this zygote, which must outlive the pool, and not from this process:
+     * then there is no inherited call, and of the runner only the parent's functions count. What
+     * they are told at their start; copied. NULL: from this process. */
+    hec_zygote *zygote;
+    const void *start_data;
+    size_t start_size;
 } hec_pool_options;
 
-/* Forks the workers. If not all of them can be started, fewer do the work, as long as there is one.
- * On success *ret_pool is the caller's, to end with hec_pool_destroy().
- * HEC_EINVAL, HEC_ENOMEM, HEC_ESYS (no process, descriptor or memory to be had). */
+/* Starts the workers; in a worker of another pool no more than hec_cores_free() says. If not all of
+ * them can be started, fewer do the work, as long as there is one. On success *ret_pool is the
+ * caller's, to end with hec_pool_destroy(). HEC_EINVAL, HEC_ENOMEM, HEC_ESYS (no process,
+ * descriptor or memory to be had). */
 HEC_API int hec_pool_create(const hec_pool_options *options, hec_pool **ret_pool, hec_error *err);
 
 typedef enum hec_pool_end {
@@ -126,6 +134,16 @@ HEC_API int hec_pool_kick(hec_pool *pool, hec_error *err);
  * HEC_EFORMAT when a worker wrote nonsense where its answers go: it is killed, the pool goes on;
  * HEC_ESYS, HEC_ENOMEM when no worker is left and none can be started. */
 HEC_API int hec_pool_step(hec_pool *pool, int timeout_ms, hec_error *err);
+
+/* How many threads or processes a call may use that wants `wanted`: all of them in a process that
+ * is no worker. In a worker its own core, and those of the outermost pool that no worker uses at
+ * present and no other nested call has. Pools ask by themselves. Any thread. */
+HEC_API uint32_t hec_cores_free(uint32_t wanted);
+
+/* Takes them: how many it got, at least 1, is to be given back by hec_cores_give(). What a worker
+ * had taken comes back with its end. */
+HEC_API uint32_t hec_cores_take(uint32_t wanted);
+HEC_API void hec_cores_give(uint32_t taken);
 
 /* Makes a step that waits in another thread return soon. Any thread. */
 HEC_API void hec_pool_wake(hec_pool *pool);

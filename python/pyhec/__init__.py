@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ._shared import full as full
     from ._shared import memory as memory
     from ._shared import zeros as zeros
+    from ._start import start_method as start_method
     from ._values import TaskKeyError as TaskKeyError
     from .executor import Executor as Executor
 
@@ -68,6 +69,7 @@ _HOMES = {
     "memory": "_shared",
     "partial": "_errors",
     "run_commands": "_commands",
+    "start_method": "_start",
     "zeros": "_shared",
 }
 

@@ -79,6 +79,50 @@ static PyObject *in_worker(PyObject *module, PyObject *unused)
     return PyBool_FromLong(state_of(module)->in_worker);
 }
 
+static PyObject *zygote_end(PyObject *module, PyObject *unused)
+{
+    (void)unused;
+    hecmod_zygote_end(state_of(module));
+    Py_RETURN_NONE;
+}
+
+/* A count of cores; -1 with an exception set. */
+static long count_of(PyObject *o)
+{
+    long n = PyLong_AsLong(o);
+
+    if (n == -1 && PyErr_Occurred())
+        return -1;
+    return n < 1 ? 1 : n > INT_MAX ? INT_MAX : n;
+}
+
+static PyObject *cores_free(PyObject *module, PyObject *wanted)
+{
+    long n = count_of(wanted);
+
+    (void)module;
+    return n < 0 ? NULL : PyLong_FromUnsignedLong(hec_cores_free((uint32_t)n));
+}
+
+static PyObject *cores_take(PyObject *module, PyObject *wanted)
+{
+    long n = count_of(wanted);
+
+    (void)module;
+    return n < 0 ? NULL : PyLong_FromUnsignedLong(hec_cores_take((uint32_t)n));
+}
+
+static PyObject *cores_give(PyObject *module, PyObject *taken)
+{
+    long n = count_of(taken);
+
+    (void)module;
+    if (n < 0)
+        return NULL;
+    hec_cores_give((uint32_t)n);
+    Py_RETURN_NONE;
+}
+
 static int module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     hecmod_state *st = state_of(module);
@@ -133,6 +177,7 @@ static int module_clear(PyObject *module)
 static void module_free(void *module)
 {
     module_clear(module);
+    hecmod_zygote_end(state_of(module));
     PyMem_Free(state_of(module)->scratch.data);
 }
 
@@ -163,6 +208,20 @@ static PyMethodDef module_methods[] = {
     {"hash128", hecmod_hash_bytes, METH_O, "hash128(buffer) -> bytes\n\nXXH3, 128 bits."},
     {"in_worker", in_worker, METH_NOARGS,
      "in_worker() -> bool\n\nWhether this process is a worker of a pool."},
+    {"cores_free", cores_free, METH_O,
+     "cores_free(wanted) -> int\n\nHow many of the cores that are wanted a nested call may use."},
+    {"cores_take", cores_take, METH_O, "cores_take(wanted) -> int\n\nTakes them."},
+    {"cores_give", cores_give, METH_O, "cores_give(taken)\n\nGives back what was taken."},
+    {"fork_look", hecmod_fork_look, METH_NOARGS,
+     "fork_look() -> None or (gpu, count, [(tid, name)])\n\nWhat may speak against a fork: a GPU "
+     "that is in use, other threads. None: nothing."},
+    {"zygote_start", hecmod_zygote_start, METH_O,
+     "zygote_start(argv)\n\nStarts this process's zygote, a program, unless it has one."},
+    {"zygote_pid", hecmod_zygote_pid, METH_NOARGS,
+     "zygote_pid() -> int\n\nThe process of this process's zygote, 0: none."},
+    {"zygote_end", zygote_end, METH_NOARGS, "zygote_end()\n\nEnds this process's zygote."},
+    {"zygote_serve", hecmod_zygote_serve, METH_NOARGS,
+     "zygote_serve()\n\nIn the zygote: forks workers until its process is gone."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -29,18 +29,37 @@ static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)p;
 }
 
+/* Whether workers are forked from here, or, with bytes to start with, by the zygote. */
+static int choose_start(hecmod_pool *p, PyObject *start, hec_pool_options *o)
+{
+    Py_ssize_t size;
+    char *data;
+
+    if (start == Py_None) {
+        p->known = hecmod_known_main();
+        return p->known ? 0 : -1;
+    }
+    /* The zygote's workers know nothing of this __main__. */
+    o->zygote = hecmod_zygote(p->st);
+    if (!o->zygote || PyBytes_AsStringAndSize(start, &data, &size) < 0)
+        return -1;
+    o->start_data = data;
+    o->start_size = (size_t)size;
+    return 0;
+}
+
 static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"workers", "call", NULL};
+    static char *names[] = {"workers", "call", "start", NULL};
     hecmod_pool *p = (hecmod_pool *)self;
     hec_runner runner = hecmod_runner(&p->worker);
     hec_pool_options o = {.runner = &runner};
-    PyObject *call = Py_None;
+    PyObject *call = Py_None, *start = Py_None;
     hecmod_call *c = NULL;
     hec_error err = {0};
     int workers;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i|O:Pool", names, &workers, &call))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i|OO:Pool", names, &workers, &call, &start))
         return -1;
     if (p->pool || !hecmod_errors(p->st)) {
         if (p->pool)
@@ -62,8 +81,7 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
         o.inherit_ctx = c;
         o.inherit_total = c->total;
     }
-    p->known = hecmod_known_main();
-    if (!p->known)
+    if (choose_start(p, start, &o) < 0)
         return -1;
     hecmod_pool_take_lock(p);
     if (hec_pool_create(&o, &p->pool, &err) < 0)
@@ -73,7 +91,8 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
     hecmod_pool_drop_lock(p);
     if (!p->pool)
         return -1;
-    if (hec_pool_workers(p->pool) < o.workers)
+    /* In a worker it is the cores that may be few, and nothing is wrong. */
+    if (hec_pool_workers(p->pool) < o.workers && !p->st->in_worker)
         return PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
                                 "only %u of %d workers could be started: ask for fewer, or raise "
                                 "the limit on processes (ulimit -u) or on open files (ulimit -n)",
@@ -207,8 +226,9 @@ static PyMethodDef pool_methods[] = {
 };
 
 static PyType_Slot pool_slots[] = {
-    {Py_tp_doc,
-     "Pool(workers, call=None)\n\nWorker processes; with a call they inherit its input."},
+    {Py_tp_doc, "Pool(workers, call=None, start=None)\n\nWorker processes; with a call they "
+                "inherit its input. "
+                "start: bytes for workers that this process's zygote forks."},
     {Py_tp_new, pool_new},
     {Py_tp_init, pool_init},
     {Py_tp_dealloc, pool_dealloc},

@@ -18,6 +18,7 @@
  *   tasks.c    Tasks: what was submitted, from its submission to its end
  *   command.c  Commands: the engine of commands
  *   column.c   columns of text as numbers
+ *   zygote.c   whether to fork, and the zygote for when not
  *   host.c     what may be used here
  *   native.c   native functions over arrays, on threads
  *   key.c      digests of values
@@ -79,6 +80,8 @@ typedef struct hecmod_state {
     hecmod_bytes scratch; /* memory to write messages in, while nobody does */
     long frozen_at_start; /* objects that the interpreter itself has frozen: some hundred in 3.12 */
     bool in_worker;       /* this process is a worker of a pool */
+    hec_zygote *zygote;   /* that of the process `zygote_owner`, or NULL */
+    pid_t zygote_owner;
 } hecmod_state;
 
 extern struct PyModuleDef hecmod_def;
@@ -207,6 +210,20 @@ typedef struct hecmod_worker {
 hec_runner hecmod_runner(hecmod_worker *ctx);
 /* Calls gc.name(); its result as a number, -1 when there is none. */
 long hecmod_call_gc(const char *name);
+
+/* What the engine has set for libraries of numbers: a new dict, for those that ask os.environ,
+ * which is a copy of the environment and knows nothing of it. */
+PyObject *hecmod_thread_variables(void);
+
+/* zygote.c */
+PyObject *hecmod_fork_look(PyObject *module, PyObject *unused);
+PyObject *hecmod_zygote_start(PyObject *module, PyObject *argv);
+PyObject *hecmod_zygote_pid(PyObject *module, PyObject *unused);
+PyObject *hecmod_zygote_serve(PyObject *module, PyObject *unused);
+/* This process's, borrowed; NULL with an exception set when there is none. */
+hec_zygote *hecmod_zygote(hecmod_state *st);
+/* Ends it, or, in a forked process, lets the copy go. */
+void hecmod_zygote_end(hecmod_state *st);
 
 /* pool.c */
 extern PyType_Spec hecmod_pool_spec;

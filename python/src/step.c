@@ -266,7 +266,8 @@ static int open_call(hecmod_pool *p, hecmod_call *c)
     }
     if (PyList_Append(p->calls, (PyObject *)c) < 0)
         return -1;
-    Py_XSETREF(c->known, Py_NewRef(p->known));
+    Py_XINCREF(p->known);
+    Py_XSETREF(c->known, p->known);
     if (hec_call_open(p->pool, &hecmod_call_ops, c, c->total, &c->call, &err) < 0) {
         PyList_SetSlice(p->calls, n, n + 1, NULL);
         hecmod_raise(&err);

@@ -161,13 +161,12 @@ static void keep_heap(void)
 #endif
 }
 
-/* What the engine has set for libraries of numbers, for those that ask os.environ, which is a copy
- * of the environment and knows nothing of it. */
-static PyObject *thread_variables(void)
+PyObject *hecmod_thread_variables(void)
 {
-    static const char *const names[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
-                                        "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
-                                        "NUMBA_NUM_THREADS"};
+    static const char *const names[] = {"OMP_NUM_THREADS",        "OPENBLAS_NUM_THREADS",
+                                        "MKL_NUM_THREADS",        "BLIS_NUM_THREADS",
+                                        "NUMEXPR_NUM_THREADS",    "NUMBA_NUM_THREADS",
+                                        "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS"};
     PyObject *found = PyDict_New();
 
     for (size_t i = 0; found && i < sizeof names / sizeof *names; i++) {
@@ -190,12 +189,13 @@ static void start(void *ctx, uint32_t number, int report)
     (void)report;
     PyOS_AfterFork_Child(); /* with the signals held: what comes now is for the parent */
     w->st->in_worker = true;
-    w->pool = NULL; /* the parent's */
+    w->pool = NULL;           /* the parent's */
+    hecmod_zygote_end(w->st); /* likewise */
     keep_heap();
     reset_signals();
     close_stdin();
     errors = hecmod_errors(w->st);
-    environment = thread_variables();
+    environment = hecmod_thread_variables();
     r = errors && environment ? PyObject_CallMethod(errors, "start_worker", "O", environment)
                               : NULL;
     Py_XDECREF(environment);

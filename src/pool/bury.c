@@ -5,6 +5,7 @@
 #include "pool/state.h"
 
 #include "base/error.h"
+#include "pool/cores.h"
 #include "pool/spin.h"
 #include "sys/clock.h"
 
@@ -133,6 +134,7 @@ int hec__pool_bury(hec_pool *p, uint32_t k, hec_error *err)
         death.pid = pid;
     r = leave_all(p, k, &death, call, err);
     hec__store_bury(&p->store, k);
+    hec__cores_bury(p->segment, k, p->zygote != NULL);
     if (bad < 0 || r < 0)
         return bad < 0 ? bad : r;
     if (call) {

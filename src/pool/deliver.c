@@ -73,7 +73,7 @@ static int distrust(hec_pool *p, uint32_t k, const char *why, hec_error *err)
 
     m->distrusted = true;
     if (pid)
-        kill(pid, SIGKILL);
+        hec__child_kill(&m->child, SIGKILL);
     return hec__fail(err, HEC_EFORMAT, 0, "worker %u (process %d) has overwritten its answers: %s",
                      k, pid, why);
 }

@@ -6,7 +6,7 @@
  * Two memfds. The first, "control", is mapped by every process: the head, one slot per worker, one
  * block table per process, and the rings. The second, "data", is sparse and holds the blocks; each
  * process maps of it what it makes or takes. Everything is reached by offsets: no pointer is ever
- * stored. Only processes forked from the pool's parent ever map either.
+ * stored. Only the pool's parent and its workers ever map either.
  */
 #ifndef HEC_POOL_LAYOUT_H
 #define HEC_POOL_LAYOUT_H
@@ -31,6 +31,10 @@ typedef struct hec__head {
     /* The inherited call: workers take ranges of task numbers from here by themselves. */
     alignas(64) _Atomic uint64_t next;
     uint64_t total;
+    /* Of an outermost pool: cores that its workers and their nested calls share, and how many of
+     * them nested calls have taken; see cores.h. */
+    int32_t cores;
+    _Atomic int32_t cores_taken;
     /* How many of this pool's processes are awake, the parent included: decides who may spin. */
     alignas(64) _Atomic int32_t awake;
     _Atomic uint32_t parent_sleeps; /* HEC__SLEEPS_... */
@@ -55,6 +59,7 @@ typedef struct hec__slot {
     _Atomic uint64_t task;     /* the one that runs + 1; 0: none */
     _Atomic uint64_t since_ns; /* when it, or the claim it belongs to, began */
     _Atomic uint32_t awake;    /* counted in head.awake */
+    _Atomic int32_t cores;     /* taken by its nested calls, and those of workers below it */
     /* The range this worker took from head.next by itself: where it begins, in turn t at t % 2, so
      * that what belongs to the word's turn is never overwritten, whenever the worker dies. */
     _Atomic uint32_t self_taking; /* it is asking head.next, and has not said yet what came of it */

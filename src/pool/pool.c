@@ -5,7 +5,9 @@
 #include "pool/state.h"
 
 #include "base/error.h"
+#include "pool/cores.h"
 #include "pool/spin.h"
+#include "pool/summon.h"
 #include "sys/clock.h"
 #include "sys/futex.h"
 #include "sys/shm.h"
@@ -39,6 +41,7 @@ static int parent_init(hec_pool *p, const hec_pool_options *o, hec_error *err)
     int r;
 
     p->watch = (hec__watch){-1, -1};
+    p->start_fd = p->folder_fd = -1;
     r = hec_topology_read(NULL, &t, err);
     if (r < 0)
         return r;
@@ -64,7 +67,10 @@ static int parent_init(hec_pool *p, const hec_pool_options *o, hec_error *err)
     p->store.available = hec__pool_available;
     p->outbox.store = &p->store;
     hec__awake_add(p->segment->head, &p->awake, +1);
-    if (o->inherit) {
+    p->segment->head->cores = hec__cores_nested() ? (int32_t)o->workers : p->cpus;
+    p->zygote = o->zygote;
+    r = p->zygote ? hec__summons_prepare(p, o, err) : 0;
+    if (r == 0 && o->inherit) {
         r = hec__call_create(p, o->inherit, o->inherit_ctx, o->inherit_total, true, &p->inherited,
                              err);
         p->segment->head->total = o->inherit_total;
@@ -72,17 +78,21 @@ static int parent_init(hec_pool *p, const hec_pool_options *o, hec_error *err)
     return r;
 }
 
-int hec_pool_create(const hec_pool_options *o, hec_pool **ret_pool, hec_error *err)
+int hec_pool_create(const hec_pool_options *options, hec_pool **ret_pool, hec_error *err)
 {
+    hec_pool_options with = *options, *o = &with;
     hec_pool *p;
     int r;
 
     if (o->workers < 1 || o->workers > HEC__WORKERS_MAX)
         return hec__fail(err, HEC_EINVAL, 0, "a pool has 1 to %u workers, not %u", HEC__WORKERS_MAX,
                          o->workers);
+    if (o->zygote && o->inherit)
+        return hec__fail(err, HEC_EINVAL, 0, "workers of a zygote inherit nothing");
     p = calloc(1, sizeof *p);
     if (!p)
         return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool");
+    o->workers = p->cores = hec_cores_take(o->workers);
     r = parent_init(p, o, err);
     if (r == 0)
         r = hec__pool_spawn_missing(p, err);
@@ -121,7 +131,7 @@ static void end_workers(hec_pool *p, hec_pool_end how)
             continue;
         hec__watch_remove(&p->watch, m->child.fd);
         if (how == HEC_POOL_NOW || m->nsent || (p->inherited && p->inherited->unanswered))
-            kill(m->child.pid, SIGKILL);
+            hec__child_kill(&m->child, SIGKILL);
         else
             hec__member_wake(p, k);
     }
@@ -129,7 +139,7 @@ static void end_workers(hec_pool *p, hec_pool_end how)
         hec__member *m = &p->members[k];
 
         if (m->child.pid && !wait_end(m, until)) {
-            kill(m->child.pid, SIGKILL);
+            hec__child_kill(&m->child, SIGKILL);
             hec__child_reap(&m->child, true, &status);
         }
         hec__child_forget(&m->child);
@@ -156,6 +166,8 @@ void hec_pool_destroy(hec_pool *p, hec_pool_end how)
         hec__segment_close(p->segment);
     hec__segment_unref(p->segment);
     hec__watch_fini(&p->watch);
+    hec__summons_fini(p);
+    hec_cores_give(p->cores);
     free(p);
 }
 

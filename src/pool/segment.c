@@ -99,13 +99,25 @@ static uint64_t store_bytes(uint32_t nworkers)
     return (most < HEC__STORE_BYTES ? most : HEC__STORE_BYTES) & ~(uint64_t)(hec__page_size() - 1);
 }
 
-int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
+/* Where what lies; the head is set once it is mapped. */
+static void lay_out(hec__segment *s, char *head)
 {
     uint64_t slots_at = round64(sizeof(hec__head));
-    uint64_t tables_at = round64(slots_at + nworkers * sizeof(hec__slot));
-    uint64_t rings_at = hec__page_round(tables_at + (nworkers + 1) * sizeof(hec__table));
-    uint64_t file_size = rings_at + UINT64_C(2) * nworkers * HEC__RING_BYTES;
+    uint64_t tables_at = round64(slots_at + s->nworkers * sizeof(hec__slot));
+
+    s->rings_at = hec__page_round(tables_at + (s->nworkers + 1) * sizeof(hec__table));
+    s->size = s->rings_at;
+    if (!head)
+        return;
+    s->head = (hec__head *)(void *)head;
+    s->slots = (hec__slot *)(void *)(head + slots_at);
+    s->tables = (hec__table *)(void *)(head + tables_at);
+}
+
+int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
+{
     hec__segment *s = calloc(1, sizeof *s);
+    uint64_t file_size;
     void *p = NULL;
     int r;
 
@@ -117,8 +129,8 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     s->control_fd = s->data_fd = s->arrays_fd = -1;
     s->nworkers = nworkers;
     s->store_bytes = store_bytes(nworkers);
-    s->size = rings_at;
-    s->rings_at = rings_at;
+    lay_out(s, NULL);
+    file_size = s->rings_at + UINT64_C(2) * nworkers * HEC__RING_BYTES;
     r = hec__shm_create("hec-control", file_size, &s->control_fd, err);
     if (r == 0)
         r = hec__shm_create("hec-data", (nworkers + 1) * s->store_bytes, &s->data_fd, err);
@@ -132,14 +144,39 @@ int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err)
     }
     assert(p);
     s->arrays_size = hec__array_limit();
-    s->head = p;
-    s->slots = (hec__slot *)(void *)((char *)p + slots_at);
-    s->tables = (hec__table *)(void *)((char *)p + tables_at);
+    lay_out(s, p);
     s->head->magic = HEC__MAGIC;
     s->head->nworkers = nworkers;
     s->head->size = file_size;
     s->head->store_bytes = s->store_bytes;
     enlist(s);
+    *ret = s;
+    return 0;
+}
+
+int hec__segment_attach(const hec__segment *like, hec__segment **ret, hec_error *err)
+{
+    hec__segment *s = calloc(1, sizeof *s);
+    void *p = NULL;
+    int r;
+
+    if (!s)
+        return hec__fail(err, HEC_ENOMEM, 0, "cannot look at a pool");
+    *s = *like;
+    s->next = NULL;
+    s->refs = 1;
+    s->pid = getpid();
+    lay_out(s, NULL);
+    r = hec__shm_map(s->control_fd, 0, s->size, HEC__SHM_SHARED, &p, err);
+    if (r == 0) {
+        lay_out(s, p);
+        if (s->head->magic != HEC__MAGIC || s->head->nworkers != s->nworkers)
+            r = hec__fail(err, HEC_EFORMAT, 0, "not the memory of a pool");
+    }
+    if (r < 0) {
+        hec__segment_unref(s);
+        return r;
+    }
     *ret = s;
     return 0;
 }

@@ -35,6 +35,10 @@ extern _Atomic uint32_t hec__segment_views;
 
 int hec__segment_create(uint32_t nworkers, hec__segment **ret, hec_error *err);
 
+/* In a worker that a zygote forked: the segment of a pool whose files, and numbers, it was given.
+ * The descriptors are the segment's then. HEC_ENOMEM, HEC_ESYS; HEC_EFORMAT: it is none. */
+int hec__segment_attach(const hec__segment *like, hec__segment **ret, hec_error *err);
+
 /* In a forked worker: a segment of its own over the same mappings, so that views which it inherited
  * from the parent are told from those it takes itself. NULL when out of memory. */
 hec__segment *hec__segment_of_child(const hec__segment *parents);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "pool/spin.h"
+#include "pool/summon.h"
 #include "pool/worker.h"
 #include "sys/clock.h"
 #include "sys/openmp.h"
@@ -62,13 +63,13 @@ static int spawn(hec_pool *p, uint32_t k, hec_error *err)
     m->self_next = 0;
     m->answered = m->distrusted = false;
     hec__awake_add(p->segment->head, &slot->awake, +1);
-    r = hec__child_fork(&m->child, err);
+    r = p->zygote ? hec__summon(p, k, &m->child, err) : hec__child_fork(&m->child, err);
     if (r == 1)
         hec__worker_main(&start);
     if (r == 0) {
         r = hec__watch_add(&p->watch, m->child.fd, k, err);
         if (r < 0) { /* nobody would hear of its end */
-            kill(m->child.pid, SIGKILL);
+            hec__child_kill(&m->child, SIGKILL);
             hec__child_reap(&m->child, true, &(int){0});
             hec__child_forget(&m->child);
         }
@@ -87,13 +88,14 @@ int hec__pool_spawn_missing(hec_pool *p, hec_error *err)
 {
     int r = 0;
 
-    hec__openmp_pause();
-    if (p->runner.before_fork)
+    if (!p->zygote)
+        hec__openmp_pause();
+    if (!p->zygote && p->runner.before_fork)
         p->runner.before_fork(p->runner.ctx);
     for (uint32_t k = 0; r == 0 && k < p->nworkers; k++)
         if (!p->members[k].child.pid)
             r = spawn(p, k, p->alive ? NULL : err);
-    if (p->runner.after_fork)
+    if (!p->zygote && p->runner.after_fork)
         p->runner.after_fork(p->runner.ctx);
     return r;
 }

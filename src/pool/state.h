@@ -6,6 +6,8 @@
  *   dispatch.c   calls and their tasks -> batches -> the workers' rings; takes back from the busy
  *   deliver.c    the workers' rings -> the calls' functions
  *   spawn.c      starts workers
+ *   summon.c     the same through a zygote, and the beginning of such a worker
+ *   cores.c      how many workers a nested pool may have
  *   bury.c       notices their deaths, sorts out what they had
  *   pool.c       create, step, destroy: the order in which the others are called
  */
@@ -17,6 +19,7 @@
 #include "sys/watch.h"
 
 #include <hec/pool.h>
+#include <hec/zygote.h>
 
 /* A run of task numbers. */
 typedef struct hec__range {
@@ -77,6 +80,11 @@ struct hec_pool {
     uint64_t looked_ns; /* when deaths were last looked for */
     uint64_t no_fork_before;
     uint64_t warm_max;
+    uint32_t cores; /* taken for it, where it is a nested one */
+    /* Workers are forked by a zygote; else NULL. What they are told is in two files. */
+    hec_zygote *zygote;
+    int start_fd, folder_fd;
+    uint64_t start_environment, start_data; /* bytes */
     bool woke;              /* a worker was asleep when it was last sent something */
     _Atomic uint32_t awake; /* the parent's own flag for head.awake */
 };

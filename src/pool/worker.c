@@ -6,6 +6,7 @@
 #include "pool/worker.h"
 
 #include "base/error.h"
+#include "pool/cores.h"
 #include "pool/message.h"
 #include "pool/spin.h"
 #include "sys/child.h"
@@ -348,6 +349,7 @@ void hec__worker_main(const hec__worker_start *start)
         _exit(HEC__WORKER_NO_MEMORY);
     w->head = w->segment->head;
     w->slot = &w->segment->slots[start->number];
+    hec__cores_enter(w->segment, start->number);
     hec__ring_open_consumer(&w->tasks, &w->slot->tasks, start->tasks, HEC__RING_BYTES);
     hec__ring_open_producer(&w->results, &w->slot->results, start->results, HEC__RING_BYTES);
     if (hec__store_init(&w->store, w->segment, start->number + 1, start->warm_max, NULL) < 0)
@@ -362,6 +364,8 @@ void hec__worker_main(const hec__worker_start *start)
         start->cpus > (int32_t)w->head->nworkers ? start->cpus / (int32_t)w->head->nworkers : 1);
     if (runner->start)
         runner->start(runner->ctx, start->number, -1);
+    if (start->prepare)
+        start->prepare(runner->ctx, start->data, start->data_size);
     loop(w);
     if (runner->stop)
         runner->stop(runner->ctx);

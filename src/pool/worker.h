@@ -17,10 +17,16 @@ typedef struct hec__worker_start {
     hec__watch watch;      /* the parent's, to ring its bell */
     uint64_t warm_max;
     uint64_t (*available)(void);
+    /* Of a worker that a zygote forked; else NULL. */
+    void (*prepare)(void *ctx, const void *data, size_t size);
+    const void *data;
+    size_t data_size;
 } hec__worker_start;
 
 /* The exit status of a worker that found no memory to begin with. */
 #define HEC__WORKER_NO_MEMORY 117
+/* Of one that may not enter the folder of its pool's process. */
+#define HEC__WORKER_NO_FOLDER 118
 
 void hec__worker_main(const hec__worker_start *start) __attribute__((noreturn));
 

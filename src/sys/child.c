@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "sys/shm.h"
+#include "sys/zygote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,12 +39,11 @@ static void on_parent_thread_end(int sig)
         _exit(128 + SIGKILL);
 }
 
-/* First thing in the child: die with the parent. */
-static void bind_to_parent(pid_t parent, bool from_main_thread)
+void hec__child_bind(pid_t parent, bool from_main)
 {
     parent_pid = parent;
-    parent_is_thread = !from_main_thread;
-    if (from_main_thread) {
+    parent_is_thread = !from_main;
+    if (from_main) {
         /* Where that is forbidden there is no signal: then it has to look now and then. */
         parent_is_thread = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0;
     } else {
@@ -184,7 +184,7 @@ int hec__child_fork(hec__child *child, hec_error *err)
         return hec__fail(err, HEC_ESYS, sys, "cannot start a worker (fork)");
     }
     if (pid == 0) {
-        bind_to_parent(parent, from_main);
+        hec__child_bind(parent, from_main); /* first of all */
         close(life[0]); /* life[1] stays open until the process ends: that is its job */
         child->pid = 0;
         child->fd = -1;
@@ -192,6 +192,7 @@ int hec__child_fork(hec__child *child, hec_error *err)
     }
     close(life[1]);
     note_child(pid);
+    child->zygote = NULL;
     child->pid = pid;
     child->fd = hec__pidfd_open(pid);
     child->is_pidfd = child->fd >= 0;
@@ -209,6 +210,12 @@ int hec__child_reap(hec__child *child, bool wait, int *ret_status)
 
     if (!child->pid)
         return 0;
+    if (child->zygote) {
+        r = hec__zygote_reap(child, wait, ret_status);
+        if (r == 1)
+            child->pid = 0;
+        return r;
+    }
     if (wait && !child->is_pidfd)
         kill(child->pid, SIGKILL); /* changes nothing for one that is ending already */
     do
@@ -222,6 +229,14 @@ int hec__child_reap(hec__child *child, bool wait, int *ret_status)
     return 1;
 }
 
+void hec__child_kill(const hec__child *child, int sig)
+{
+    if (child->zygote)
+        hec__zygote_kill(child, sig);
+    else if (child->pid)
+        kill(child->pid, sig);
+}
+
 bool hec__child_ended(const hec__child *child)
 {
     siginfo_t info = {0};
@@ -229,6 +244,8 @@ bool hec__child_ended(const hec__child *child)
 
     if (!child->pid)
         return false;
+    if (child->zygote)
+        return hec__zygote_ended(child);
     r = waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT);
 
     return r < 0 ? errno == ECHILD : info.si_pid == child->pid;

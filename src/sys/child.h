@@ -15,10 +15,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct hec_zygote;
+
 typedef struct hec__child {
     pid_t pid; /* 0: none */
     int fd;    /* readable once the child has ended; -1: none */
     bool is_pidfd;
+    struct hec_zygote *zygote; /* whose child it is; NULL: this process's. See zygote.h */
 } hec__child;
 
 /* Forks. Returns 1 in the child, 0 in the parent, which then owns *child and ends it with
@@ -26,6 +29,10 @@ typedef struct hec__child {
  * way; where the forking thread is not the main one it gets a SIGURG that only counts if the
  * process itself is gone, because the kernel speaks of threads here. */
 int hec__child_fork(hec__child *child, hec_error *err);
+
+/* In a child, as hec__child_fork() does for its own: ends it with its parent, at once if that is
+ * gone already. from_main: the parent's main thread started it. */
+void hec__child_bind(pid_t parent, bool from_main);
 
 /* In a child of hec__child_fork(): true when the parent is gone. */
 bool hec__child_orphaned(void);
@@ -44,6 +51,9 @@ int hec__pidfd_open(pid_t pid);
  * hec__child_forget(). Where the descriptor is a pipe, a
  * child that is waited for is killed first: it may have closed the pipe and live on. */
 int hec__child_reap(hec__child *child, bool wait, int *ret_status);
+
+/* Sends it a signal, which cannot reach another process in its place. */
+void hec__child_kill(const hec__child *child, int sig);
 
 /* Whether the child has ended and can be reaped; what a pipe may be late to tell. */
 bool hec__child_ended(const hec__child *child);

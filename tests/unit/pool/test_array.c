@@ -170,7 +170,7 @@ static void sizes(void)
 static void small_files(void)
 {
     struct rlimit limit;
-    hec__child child = {0, -1, false};
+    hec__child child = {0, -1, false, NULL};
     int status = 1;
 
     if (hec__child_fork(&child, NULL) == 1) {
@@ -194,7 +194,7 @@ static void inherited(void)
 {
     hec_array *a = make(MIB), *b;
     hec_array_memory before = now(), m;
-    hec__child child = {0, -1, false};
+    hec__child child = {0, -1, false, NULL};
     uint64_t offset = hec__array_offset(a);
     int status = 1, gate[2] = {-1, -1};
     char c = 0;
@@ -321,7 +321,7 @@ static void last_references(void)
 static void many_sizes(void)
 {
     struct rlimit limit;
-    hec__child child = {0, -1, false};
+    hec__child child = {0, -1, false, NULL};
     int status = 1;
 
     if (hec__child_fork(&child, NULL) == 1) {

@@ -208,7 +208,7 @@ static void arrays_private(void)
 static void arrays_of_others(void)
 {
     hec_array *a = letters(KIB);
-    hec__child child = {0, -1, false};
+    hec__child child = {0, -1, false, NULL};
     int status = 1;
 
     if (hec__child_fork(&child, NULL) == 1) {
@@ -228,7 +228,7 @@ static void death_of_a_receiver(void)
 {
     stage g;
     hec_array *a = letters(MIB);
-    hec__child child = {0, -1, false};
+    hec__child child = {0, -1, false, NULL};
     hec__ref r, other;
     uint64_t before = arrays();
     int status = 1;
@@ -503,7 +503,7 @@ static void pages_that_are_clean(void)
     hec_array *a = NULL;
     char *p = NULL, sum = 0;
     int fd;
-    hec__child child = {0, -1, false};
+    hec__child child = {0, -1, false, NULL};
     int status = 1;
 
     if (hec_array_create(size, &a, NULL) < 0 || hec__array_file(&fd, NULL) < 0 ||

@@ -36,7 +36,7 @@ static bool readable(int fd, int ms)
 
 static void death_is_seen(const char *how, bool pidfd)
 {
-    hec__child c = {0, -1, false};
+    hec__child c = {0, -1, false, NULL};
     hec_error err = {0};
     int hold[2], status = 0, r;
 
@@ -64,7 +64,7 @@ static void death_is_seen(const char *how, bool pidfd)
 
 static void stolen_status(void)
 {
-    hec__child c = {0, -1, false};
+    hec__child c = {0, -1, false, NULL};
     int status = 0;
 
     if (hec__child_fork(&c, NULL) == 1)
@@ -80,7 +80,7 @@ static bool thread_stays;
 static void *fork_worker(void *arg)
 {
     int *fds = arg;
-    hec__child c = {0, -1, false};
+    hec__child c = {0, -1, false, NULL};
 
     if (hec__child_fork(&c, NULL) == 1) {
         char must = hec__child_must_look() ? 'y' : 'n';
