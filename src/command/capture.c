@@ -45,10 +45,29 @@ void hec__capture_close(hec_commands *c, hec__capture *k)
 {
     if (k->fd < 0)
         return;
-    if (c->pid == getpid()) /* the watch is shared with forked copies of this process */
+    if (k->watched &&
+        c->pid == getpid()) /* the watch is shared with forked copies of this process */
         hec__watch_remove(&c->watch, k->fd);
     close(k->fd);
     k->fd = -1;
+}
+
+void hec__place_listen(hec_commands *c, hec__place *p, uint64_t now)
+{
+    bool deaf = false;
+
+    for (int i = 0; i < 2; i++) {
+        hec__capture *k = &p->captures[i];
+
+        if (k->fd < 0 || k->watched)
+            continue;
+        k->watched = hec__watch_add(&c->watch, k->fd, hec__tag(c, p, HEC__NEWS_OUT + i), NULL) == 0;
+        if (!k->watched) {
+            hec__capture_pump(c, k);
+            deaf = true;
+        }
+    }
+    p->listen_ns = deaf ? now + HEC__LISTEN_NS : HEC__NEVER;
 }
 
 hec_captured hec__capture_view(const hec__capture *k)

@@ -187,26 +187,30 @@ static int fill(hec_commands *c, hec_error *err)
     return 0;
 }
 
-/* How long the step may sleep: until the first deadline. */
-static int sleep_ms(const hec_commands *c, int timeout_ms)
+/* When something is due first: a deadline, or, earlier, output to be listened to. */
+static uint64_t first_due(const hec_commands *c, bool *ret_listen)
 {
-    uint64_t first = HEC__NEVER, now = hec__now_ns(), ms;
+    uint64_t first = HEC__NEVER, listen = HEC__NEVER;
 
     for (uint32_t i = 0; i < c->width; i++) {
         const hec__place *p = &c->places[i];
 
-        if (p->state != HEC__FREE && p->deadline_ns < first)
-            first = p->deadline_ns;
-        if (p->state != HEC__FREE && p->look_ns < first)
-            first = p->look_ns;
+        if (p->state == HEC__FREE)
+            continue;
+        first = p->deadline_ns < first ? p->deadline_ns : first;
+        first = p->look_ns < first ? p->look_ns : first;
+        listen = p->listen_ns < listen ? p->listen_ns : listen;
     }
-    if (first == HEC__NEVER)
-        return timeout_ms;
-    /* Rounded up: too early would be in vain. */
-    ms = first <= now ? 0 : (first - now + NS_PER_MS - 1) / NS_PER_MS;
-    return timeout_ms >= 0 && ms > (uint64_t)timeout_ms ? timeout_ms
-           : ms > INT32_MAX                             ? INT32_MAX
-                                                        : (int)ms;
+    *ret_listen = listen < first;
+    return listen < first ? listen : first;
+}
+
+/* Milliseconds until then, rounded up: too early would be in vain. */
+static int ms_until(uint64_t then_ns, uint64_t now)
+{
+    uint64_t ms = then_ns <= now ? 0 : (then_ns - now + NS_PER_MS - 1) / NS_PER_MS;
+
+    return then_ns == HEC__NEVER ? -1 : ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
 static int due(hec_commands *c, hec_error *err)
@@ -220,6 +224,30 @@ static int due(hec_commands *c, hec_error *err)
     return r;
 }
 
+/* Sleeps until there is news, something is due, or the time is up. That a command has run for long
+ * enough to be listened to is no reason to return. */
+static int sleep_for_news(hec_commands *c, int timeout_ms, uint32_t *tags, hec_error *err)
+{
+    uint64_t now = hec__now_ns();
+    uint64_t end = timeout_ms < 0 ? HEC__NEVER : now + (uint64_t)timeout_ms * NS_PER_MS;
+
+    for (;; now = hec__now_ns()) {
+        bool listen;
+        uint64_t until = first_due(c, &listen);
+        int n;
+
+        listen = listen && until < end;
+        n = hec__watch_wait(&c->watch, tags, TAGS_PER_WAIT,
+                            ms_until(until < end ? until : end, now), err);
+        if (n != 0 || !listen)
+            return n;
+        now = hec__now_ns();
+        for (uint32_t i = 0; i < c->width; i++)
+            if (c->places[i].state != HEC__FREE && c->places[i].listen_ns <= now)
+                hec__place_listen(c, &c->places[i], now);
+    }
+}
+
 static int wait_and_hear(hec_commands *c, int timeout_ms, hec_error *err)
 {
     uint32_t tags[TAGS_PER_WAIT];
@@ -227,7 +255,7 @@ static int wait_and_hear(hec_commands *c, int timeout_ms, hec_error *err)
 
     if (c->ops.wait_begin)
         c->ops.wait_begin(c->ctx);
-    n = hec__watch_wait(&c->watch, tags, TAGS_PER_WAIT, sleep_ms(c, timeout_ms), err);
+    n = sleep_for_news(c, timeout_ms, tags, err);
     if (c->ops.wait_end)
         c->ops.wait_end(c->ctx);
     if (n < 0)

@@ -171,6 +171,7 @@ static int look(hec_commands *c, hec__place *p, hec_error *err)
     if (p->state == HEC__RUNNING)
         p->deadline_ns = p->ended_ns + LINGER_NS;
     p->state = HEC__LINGERING;
+    hec__place_listen(c, p, p->ended_ns);
     if (p->pidfd < 0)
         return 0; /* its guard is watched already */
     hec__watch_remove(&c->watch, p->pidfd);
@@ -216,6 +217,8 @@ int hec__place_news(hec_commands *c, hec__place *p, enum hec__news news, hec_err
 
 int hec__place_due(hec_commands *c, hec__place *p, uint64_t now, hec_error *err)
 {
+    if (p->listen_ns <= now)
+        hec__place_listen(c, p, now);
     if (p->look_ns <= now) {
         int r;
 

@@ -264,12 +264,15 @@ static void settle_in(hec__place *p, const hec_command *command, pid_t pid, ends
     p->deadline_ns =
         command->timeout_ms ? p->began_ns + command->timeout_ms * UINT64_C(1000000) : HEC__NEVER;
     p->look_every_ns = LOOK_NS;
+    p->listen_ns =
+        e->captured[0] >= 0 || e->captured[1] >= 0 ? p->began_ns + HEC__LISTEN_NS : HEC__NEVER;
     p->look_ns = p->pidfd < 0 ? p->began_ns + LOOK_NS : HEC__NEVER;
     for (int i = 0; i < 2; i++) {
         hec__strbuf_init(&p->captures[i].text);
         p->captures[i].fd = e->captured[i];
         p->captures[i].limit = out[i]->limit ? out[i]->limit : SIZE_MAX;
         p->captures[i].total = 0;
+        p->captures[i].watched = false;
         e->captured[i] = -1;
     }
     e->hold = -1;
@@ -277,15 +280,9 @@ static void settle_in(hec__place *p, const hec_command *command, pid_t pid, ends
 
 static int watch_place(hec_commands *c, hec__place *p, hec_error *err)
 {
-    int r = p->pidfd >= 0
-                ? hec__watch_add(&c->watch, p->pidfd, hec__tag(c, p, HEC__NEWS_END), err)
-                : hec__watch_add(&c->watch, p->hold, hec__tag(c, p, HEC__NEWS_GUARD), err);
-
-    for (int i = 0; r == 0 && i < 2; i++)
-        if (p->captures[i].fd >= 0)
-            r = hec__watch_add(&c->watch, p->captures[i].fd, hec__tag(c, p, HEC__NEWS_OUT + i),
-                               err);
-    return r;
+    if (p->pidfd >= 0)
+        return hec__watch_add(&c->watch, p->pidfd, hec__tag(c, p, HEC__NEWS_END), err);
+    return hec__watch_add(&c->watch, p->hold, hec__tag(c, p, HEC__NEWS_GUARD), err);
 }
 
 /* The process was started and cannot be kept. It is over, or killed here, before it has done much;
