@@ -127,7 +127,9 @@ typedef struct hec_result {
      * means, at its limit), HEC_TASK_SKIPPED */
     hec_verdict verdict;
     const hec_message *message; /* NULL: HEC_TASK_SKIPPED */
-    const hec_usage *usage;     /* [count]; NULL unless the call is measured; not of SKIPPED */
+    /* [count]; NULL unless the call is measured, of SKIPPED, and where the worker replied to more
+     * than HEC_MEASURED_MAX tasks at once */
+    const hec_usage *usage;
 } hec_result;
 
 /* A task took its worker with it, or was taken out with its worker. Texts are "" where there is
@@ -223,8 +225,8 @@ HEC_API void hec_worker_between(hec_worker *w);
 HEC_API int hec_worker_due(hec_worker *w);
 
 /* The outbox for the reply to come; fill it, then reply. Replies go in the order of the tasks:
- * `first` is the first task not replied to yet. In a measured call a reply is to at most
- * HEC_MEASURED_MAX tasks; those beyond have no usage. */
+ * `first` is the first task not replied to yet. In a measured call a reply to more
+ * than HEC_MEASURED_MAX tasks comes without usages. */
 #define HEC_MEASURED_MAX 512u
 HEC_API hec_outbox *hec_worker_outbox(hec_worker *w);
 HEC_API void hec_worker_reply(hec_worker *w, uint64_t first, uint32_t count, hec_verdict verdict);

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * Calls: opening, growing and closing them, and the book of the inherited one.
+ * Calls: opening, growing and closing them, what their tasks may take, those that are run again,
+ * and the book of the inherited one.
  */
 #include "pool/state.h"
 
 #include "base/error.h"
+#include "sys/clock.h"
+#include "task/limits.h"
 
 static void call_free(hec_call *c)
 {
     if (!c)
         return;
+    hec__retries_fini(&c->retries);
     free(c->again);
     free(c->opened);
     free(c->answered);
@@ -57,6 +61,112 @@ void hec_call_extend(hec_call *call, uint64_t total)
 void hec_call_set_patient(hec_call *call)
 {
     call->patient = true;
+}
+
+/* ---- limits ---- */
+
+static uint64_t tighter(uint64_t a, uint64_t b)
+{
+    return a && (!b || a < b) ? a : b;
+}
+
+static void tighten(hec_limits *to, const hec_limits *by)
+{
+    to->timeout_ns = tighter(by->timeout_ns, to->timeout_ns);
+    to->memory_bytes = tighter(by->memory_bytes, to->memory_bytes);
+}
+
+void hec__pool_enforce(hec_pool *p)
+{
+    hec_limits tightest = {0};
+
+    for (const hec_call *c = p->calls; c; c = c->next_call)
+        tighten(&tightest, &c->tightest);
+    p->limited = tightest.timeout_ns || tightest.memory_bytes;
+    hec__warden_enforce(&p->warden, &tightest);
+}
+
+void hec_call_set_limits(hec_call *call, const hec_limits *limits)
+{
+    call->limits = hec__limits_word(limits);
+    tighten(&call->tightest, limits);
+    if (call->id == 0)
+        atomic_store_explicit(&call->pool->segment->head->limits, call->limits,
+                              memory_order_relaxed);
+    hec__pool_enforce(call->pool);
+}
+
+void hec_call_set_measured(hec_call *call)
+{
+    call->measured = true;
+    if (call->id == 0)
+        atomic_store_explicit(&call->pool->segment->head->measured, 1, memory_order_relaxed);
+}
+
+/* ---- once more ---- */
+
+static void unanswer(hec_call *call, uint64_t task)
+{
+    unsigned char bit = (unsigned char)(1u << task % 8);
+
+    call->unanswered += (call->answered[task / 8] & bit) != 0;
+    call->answered[task / 8] &= (unsigned char)~bit;
+}
+
+int hec_call_retry(hec_call *call, uint64_t task, uint64_t delay_ns, const hec_limits *limits,
+                   hec_error *err)
+{
+    hec__retry *known = hec__retries_find(&call->retries, task);
+    uint64_t word = limits ? hec__limits_word(limits) : known ? known->limits : call->limits;
+    uint64_t now = hec__now_ns();
+    int r;
+
+    if (call->drained)
+        return 0;
+    if (known && known->waits) { /* asked twice */
+        known->limits = word;
+        return 1;
+    }
+    r = hec__retries_add(&call->retries, task, word,
+                         delay_ns < UINT64_MAX - now ? now + delay_ns : UINT64_MAX - 1, err);
+    if (r < 0)
+        return r;
+    if (call->answered)
+        unanswer(call, task);
+    if (limits) {
+        tighten(&call->tightest, limits);
+        hec__pool_enforce(call->pool);
+    }
+    return 1;
+}
+
+uint64_t hec__pool_retry_due(hec_pool *p)
+{
+    uint64_t next = UINT64_MAX, now = 0, task;
+
+    for (hec_call *c = p->calls; c; c = c->next_call) {
+        if (c->retries.ndue && !now)
+            now = hec__now_ns();
+        while (hec__retries_next(&c->retries) <= now) {
+            /* Room for it first: what has been taken must not be lost. */
+            if (hec__call_again(c, (hec__range){.count = 1}, NULL) < 0)
+                break;
+            c->nagain--;
+            hec__retries_take(&c->retries, now, &task);
+            hec__call_again(c, (hec__range){.first = task, .count = 1}, NULL);
+        }
+        if (hec__retries_next(&c->retries) < next)
+            next = hec__retries_next(&c->retries);
+    }
+    return next;
+}
+
+void hec__call_settle_retry(hec_call *call, uint64_t task)
+{
+    const hec__retry *known = hec__retries_find(&call->retries, task);
+
+    if (known && !known->waits)
+        hec__retries_forget(&call->retries, task);
 }
 
 bool hec__pool_is_patient(const hec_pool *p)
@@ -112,6 +222,8 @@ void hec_call_close(hec_call *call)
     while (*at != call)
         at = &(*at)->next_call;
     *at = call->next_call;
+    if (call->tightest.timeout_ns || call->tightest.memory_bytes)
+        hec__pool_enforce(p);
     if (call == p->inherited) {
         atomic_store_explicit(&p->segment->head->next, call->total, memory_order_relaxed);
         p->inherited = NULL;
@@ -140,7 +252,8 @@ int hec__pool_find_lost(hec_pool *p, hec_error *err)
     uint64_t first = 0;
     int found = 0;
 
-    if (!c || c->unanswered == 0 || hec__pool_has_tasks(p) || hec__pool_busy(p))
+    /* What waits for its time to be run again is not lost. */
+    if (!c || c->unanswered == 0 || c->retries.ndue || hec__pool_has_tasks(p) || hec__pool_busy(p))
         return 0;
     for (uint64_t i = 0; i <= c->total; i++) {
         bool open = i < c->total && !(c->answered[i / 8] >> i % 8 & 1);

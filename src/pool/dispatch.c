@@ -63,7 +63,7 @@ static uint64_t tasks_left(const hec_call *call)
 bool hec__pool_has_tasks(const hec_pool *p)
 {
     for (const hec_call *c = p->calls; c; c = c->next_call)
-        if (c->nagain || (c->id != 0 && c->next < c->total))
+        if (hec__call_has_tasks(c))
             return true;
     return false;
 }
@@ -168,6 +168,19 @@ static int open_at(hec_pool *p, uint32_t k, hec_call *call, hec_error *err)
     return 0;
 }
 
+/* How many tasks from `first` on, of n, can go together: one that is run again goes alone, since it
+ * has limits of its own. */
+static uint32_t together(const hec_call *call, uint64_t first, uint32_t n)
+{
+    uint32_t k = 0;
+
+    if (call->retries.n == 0)
+        return n;
+    while (k < n && !hec__retries_find(&call->retries, first + k))
+        k++;
+    return k ? k : 1;
+}
+
 /* The next run of task numbers of a call, at most n. */
 static hec__range take(hec_call *call, uint32_t n)
 {
@@ -176,6 +189,7 @@ static hec__range take(hec_call *call, uint32_t n)
     if (call->nagain == 0) {
         got.first = call->next;
         got.count = call->total - call->next < n ? call->total - call->next : n;
+        got.count = together(call, got.first, (uint32_t)got.count);
         call->next += got.count;
         return got;
     }
@@ -185,6 +199,7 @@ static hec__range take(hec_call *call, uint32_t n)
         n = 1;
     if (got.count > n)
         got.count = n;
+    got.count = together(call, got.first, (uint32_t)got.count);
     r->first += got.count;
     r->count -= got.count;
     if (r->count == 0)
@@ -214,8 +229,9 @@ static void untake(hec_call *call, hec__range got, uint64_t sent)
 static int send_batch(hec_pool *p, uint32_t k, hec_call *call, hec_error *err)
 {
     hec__member *m = &p->members[k];
-    hec__rec like = {.kind = HEC__REC_BATCH, .call = call->id};
+    hec__rec like = {.kind = HEC__REC_BATCH, .call = call->id, .limits = call->limits};
     hec__sent s = {.call = call};
+    hec__retry *again;
     hec__range got;
     int64_t n;
     int r;
@@ -246,17 +262,25 @@ static int send_batch(hec_pool *p, uint32_t k, hec_call *call, hec_error *err)
     }
     like.first = s.first = got.first;
     like.count = s.count = (uint32_t)n;
+    like.flags |= call->measured ? HEC__REC_MEASURED : 0;
+    again = hec__retries_find(&call->retries, got.first);
+    if (again) {
+        like.limits = again->limits;
+        again->waits = false;
+    }
     s.sent_ns = hec__now_ns();
     s.position = hec__outbox_send(&p->outbox, &like, &s.rec);
     *hec__sent_at(m, m->nsent - 1) = s;
     hec__member_wake(p, k);
+    if (like.limits)
+        hec__warden_sent(&p->warden);
     return 0;
 }
 
 int hec__pool_dispatch(hec_pool *p, hec_error *err)
 {
     for (hec_call *c = p->calls; c; c = c->next_call) {
-        while (c->nagain || (c->id != 0 && c->next < c->total)) {
+        while (hec__call_has_tasks(c)) {
             uint32_t k = pick(p, c);
             int r;
 
@@ -281,8 +305,7 @@ static uint64_t worth(const hec_call *call, uint64_t look, uint64_t now, uint64_
     return hec__claim_free(look) == 0 ? 0 : work > waiting ? work : waiting;
 }
 
-/* Takes half of a batch's free tasks back and queues them. Returns how many. */
-static uint32_t take_back(hec_call *call, hec__claim *claim, uint64_t look, uint64_t first)
+uint32_t hec__call_take_back(hec_call *call, hec__claim *claim, uint64_t look, uint64_t first)
 {
     uint32_t from, n;
 
@@ -357,8 +380,8 @@ hec__moved hec__pool_rebalance(hec_pool *p)
         return HEC__MOVED_NONE;
     if (!idle || best.worth < MOVE_NS)
         return HEC__MOVED_LATER;
-    n = take_back(best.call, best.sent ? &best.sent->rec->claim : &best.slot->self, best.look,
-                  best.first);
+    n = hec__call_take_back(best.call, best.sent ? &best.sent->rec->claim : &best.slot->self,
+                            best.look, best.first);
     if (best.sent) {
         best.sent->count -= n;
         hec__member_settle(best.member);

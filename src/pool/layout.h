@@ -14,6 +14,8 @@
 #include "pool/ring.h"
 #include "task/batch.h"
 
+#include <hec/task.h>
+
 #include <assert.h>
 
 #define HEC__MAGIC        0x31636568u /* "hec1" */
@@ -35,6 +37,8 @@ typedef struct hec__head {
      * them nested calls have taken; see cores.h. */
     int32_t cores;
     _Atomic int32_t cores_taken;
+    _Atomic uint64_t limits;   /* see task/limits.h */
+    _Atomic uint32_t measured; /* its results come with their usage */
     /* How many of this pool's processes are awake, the parent included: decides who may spin. */
     alignas(64) _Atomic int32_t awake;
     _Atomic uint32_t parent_sleeps; /* HEC__SLEEPS_... */
@@ -57,7 +61,11 @@ typedef struct hec__slot {
     /* written by the worker, read by the parent when the worker has died */
     alignas(64) _Atomic uint64_t call;
     _Atomic uint64_t task;     /* the one that runs + 1; 0: none */
-    _Atomic uint64_t since_ns; /* when it, or the claim it belongs to, began */
+    _Atomic uint64_t since_ns; /* when it (limited or measured), or the claim it is of, began */
+    _Atomic uint64_t limits;   /* of the batch that runs */
+    _Atomic uint64_t own;      /* memory-limited: bytes of its own it had when the task began */
+    _Atomic uint64_t cpu_ns;   /* measured: what it had used when the task began */
+    _Atomic uint32_t told;     /* how often it has written where it is */
     _Atomic uint32_t awake;    /* counted in head.awake */
     _Atomic int32_t cores;     /* taken by its nested calls, and those of workers below it */
     /* The range this worker took from head.next by itself: where it begins, in turn t at t % 2, so
@@ -120,23 +128,36 @@ enum hec__rec_kind {
 #define HEC__REC_IN_BLOCK  1u /* the payload is the block named by the last ref */
 #define HEC__REC_INHERITED 2u /* no message at all: the worker has its input */
 #define HEC__REC_SELF      4u /* a result of a range that the worker took by itself */
+#define HEC__REC_MEASURED  8u /* of BATCH: results are to come with their usage */
 
-/* One record of a ring: this header, `nrefs` refs, then `payload` bytes unless IN_BLOCK. */
+/* How one task ran, as its worker says it. */
+typedef struct hec__used {
+    uint64_t began_ns; /* CLOCK_MONOTONIC; 0: not known, nor is the rest */
+    uint64_t duration_ns, cpu_ns, max_rss;
+} hec__used;
+
+/* One record of a ring: this header, `nrefs` refs, then `payload` bytes unless IN_BLOCK, then, of a
+ * RESULT, from the next multiple of 8 on, `nused` times hec__used. */
 typedef struct hec__rec {
     uint32_t size; /* of the whole record, multiple of 64 */
     uint16_t kind, flags;
     uint64_t call, first;
     hec__claim claim; /* BATCH: in the ring itself, so that the parent can take tasks back */
     uint32_t count, nrefs;
-    uint32_t verdict, unused;
+    uint32_t verdict, nused;
     uint64_t payload;
-    uint64_t elapsed_ns; /* RESULT: what the tasks took */
+    union {
+        uint64_t elapsed_ns; /* RESULT: what the tasks took */
+        uint64_t limits;     /* BATCH: what each may take */
+    };
 } hec__rec;
 
 static_assert(sizeof(hec__rec) == 64, "a record's header is one cache line");
 static_assert(sizeof(hec__ref) == 16, "refs follow the header without gaps");
 
-#define HEC__REC_MAX (sizeof(hec__rec) + HEC__INLINE_MAX + 64 + 16 * 1025)
-static_assert(HEC__REC_MAX <= HEC__RING_BYTES / 2, "two records of any size fit a ring");
+#define HEC__REC_MAX    (sizeof(hec__rec) + HEC__INLINE_MAX + 64 + 16 * 1025)
+#define HEC__RESULT_MAX (HEC__REC_MAX + HEC_MEASURED_MAX * sizeof(hec__used))
+static_assert(HEC__RESULT_MAX <= HEC__RING_BYTES / 2, "two records of any size fit a ring");
+static_assert(sizeof(hec__used) == 32, "usages follow each other without gaps");
 
 #endif

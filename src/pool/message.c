@@ -7,9 +7,17 @@
 
 #include <assert.h>
 
+/* Where usages begin: behind refs and payload. */
+static uint64_t used_at(uint32_t nrefs, bool in_block, uint64_t payload)
+{
+    uint64_t n = sizeof(hec__rec) + nrefs * sizeof(hec__ref) + (in_block ? 0 : payload);
+
+    return (n + 7) & ~UINT64_C(7);
+}
+
 static uint64_t record_size(const struct hec_outbox *o)
 {
-    uint64_t n = sizeof(hec__rec) + o->nrefs * sizeof(hec__ref) + (o->in_block ? 0 : o->payload);
+    uint64_t n = used_at(o->nrefs, o->in_block, o->payload) + o->nused * sizeof(hec__used);
 
     return (n + 63) & ~UINT64_C(63);
 }
@@ -124,6 +132,8 @@ static void empty(struct hec_outbox *o)
     o->nrefs = 0;
     o->in_block = false;
     o->payload = 0;
+    o->used = NULL;
+    o->nused = 0;
     o->rec = NULL;
 }
 
@@ -136,7 +146,8 @@ void hec_outbox_clear(hec_outbox *o)
 
 uint64_t hec__outbox_send(struct hec_outbox *o, const hec__rec *like, hec__rec **ret_rec)
 {
-    hec__rec *rec = o->rec ? o->rec : reserve(o);
+    /* Once more where usages have come to what was reserved: the record stays where it is. */
+    hec__rec *rec = o->rec && !o->nused ? o->rec : reserve(o);
     uint64_t size = record_size(o);
 
     if (!rec) {
@@ -153,10 +164,13 @@ uint64_t hec__outbox_send(struct hec_outbox *o, const hec__rec *like, hec__rec *
     rec->elapsed_ns = like->elapsed_ns;
     rec->nrefs = o->nrefs;
     rec->payload = o->payload;
-    rec->unused = 0;
+    rec->nused = o->nused;
     hec__claim_init(&rec->claim, like->count, 0);
     if (o->nrefs)
         memcpy(rec + 1, o->refs, o->nrefs * sizeof(hec__ref));
+    if (o->nused)
+        memcpy((char *)rec + used_at(o->nrefs, o->in_block, o->payload), o->used,
+               o->nused * sizeof *o->used);
     for (uint32_t i = 0; i < o->nrefs; i++)
         hec__store_sent(o->store, &o->refs[i], o->holder);
     empty(o);
@@ -172,17 +186,25 @@ static bool is_sound(const hec__segment *s, const hec__rec *rec)
     const hec__ref *refs = (const hec__ref *)(rec + 1);
     uint64_t need;
 
-    if (rec->size % 64 || rec->size < sizeof *rec || rec->size > HEC__REC_MAX ||
-        rec->nrefs > HEC_BLOCKS_MAX + in_block || (in_block && rec->nrefs == 0) ||
-        (!in_block && rec->payload > HEC__INLINE_MAX))
+    if (rec->size % 64 || rec->size < sizeof *rec || rec->size > HEC__RESULT_MAX ||
+        rec->nused > HEC_MEASURED_MAX || rec->nrefs > HEC_BLOCKS_MAX + in_block ||
+        (in_block && rec->nrefs == 0) || (!in_block && rec->payload > HEC__INLINE_MAX))
         return false;
-    need = sizeof *rec + rec->nrefs * sizeof *refs + (in_block ? 0 : rec->payload);
+    need = used_at(rec->nrefs, in_block, rec->payload) + rec->nused * sizeof(hec__used);
     if (need > rec->size)
         return false;
     for (uint32_t i = 0; i < rec->nrefs; i++)
         if (!hec__segment_is_ref(s, &refs[i]))
             return false;
     return !in_block || rec->payload == refs[rec->nrefs - 1].size;
+}
+
+const hec__used *hec__rec_used(const hec__rec *rec)
+{
+    const char *at =
+        (const char *)rec + used_at(rec->nrefs, rec->flags & HEC__REC_IN_BLOCK, rec->payload);
+
+    return (const hec__used *)(const void *)at;
 }
 
 int hec__inbox_open(hec__inbox *in, hec__segment *s, const hec__rec *rec, hec_error *err)

@@ -20,7 +20,10 @@ struct hec_outbox {
     uint32_t nrefs;
     bool in_block;    /* the payload is the last ref */
     uint64_t payload; /* bytes added */
-    hec__rec *rec;    /* reserved and filled, or NULL */
+    /* How the tasks ran that the reply is about; borrowed until it is sent. */
+    const hec__used *used;
+    uint32_t nused;
+    hec__rec *rec; /* reserved and filled, or NULL */
     hec__ref refs[HEC_BLOCKS_MAX + 1];
 };
 
@@ -37,6 +40,10 @@ typedef struct hec__inbox {
     uint64_t taken[HEC_BLOCKS_MAX / 64 + 1]; /* bit i: block i was taken */
     hec_view body;                           /* the payload's block, if it came in one */
 } hec__inbox;
+
+/* How the tasks ran that a sound record is about, rec->nused of them. Borrowed from the record, may
+ * be unaligned to anything but 8. */
+const hec__used *hec__rec_used(const hec__rec *rec);
 
 /* Opens a record. HEC_ENOMEM when its payload cannot be mapped; then all its blocks were given
  * back. HEC_EFORMAT when sizes or blocks of the record cannot be; then nothing was touched. */

@@ -6,16 +6,21 @@
 
 #include "base/error.h"
 #include "pool/cores.h"
+#include "pool/report.h"
 #include "pool/spin.h"
 #include "pool/summon.h"
 #include "sys/clock.h"
 #include "sys/futex.h"
+#include "sys/proc.h"
 #include "sys/shm.h"
+#include "topo/oom.h"
 
 #include <hec/topology.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* A parent that is always busy would never sleep, and so never hear of a death. */
@@ -34,24 +39,72 @@
 /* Results taken from one worker before the next one's turn. */
 #define TURN 64u
 
-static int parent_init(hec_pool *p, const hec_pool_options *o, hec_error *err)
+/* What is read of the machine, once. */
+static int read_machine(hec_pool *p, const hec_pool_options *o, hec_error *err)
 {
-    uint64_t memory = 0;
     hec_topology *t = NULL;
-    int r;
+    int r = hec_topology_read(NULL, &t, err);
+    uint64_t memory;
 
-    p->watch = (hec__watch){-1, -1};
-    p->start_fd = p->folder_fd = -1;
-    r = hec_topology_read(NULL, &t, err);
     if (r < 0)
         return r;
     p->cpus = o->cpus ? (int32_t)o->cpus : hec_topology_cpus(t);
     memory = hec_topology_memory(t);
-    hec_topology_destroy(t);
-    p->runner = *o->runner;
-    p->nworkers = o->workers;
     /* All processes together keep at most an eighth of the memory warm. */
     p->warm_max = (memory ? memory : UINT64_C(1) << 30) / 8 / (o->workers + 1);
+    p->oom_file = strdup(hec__oom_file(t));
+    hec_topology_destroy(t);
+    if (!p->oom_file)
+        return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool of %u workers", o->workers);
+    hec__pool_look_oom(p, hec__now_ns());
+    return 0;
+}
+
+/* A descriptor for each worker more is no reason to have fewer of them. */
+static bool can_capture(uint32_t workers)
+{
+    struct rlimit limit;
+
+    return fcntl(STDERR_FILENO, F_GETFD) >= 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+           limit.rlim_cur / 4 > workers;
+}
+
+static int open_inherited(hec_pool *p, const hec_pool_options *o, hec_error *err)
+{
+    int r =
+        hec__call_create(p, o->inherit, o->inherit_ctx, o->inherit_total, true, &p->inherited, err);
+
+    if (r < 0)
+        return r;
+    p->segment->head->total = o->inherit_total;
+    hec_call_set_limits(p->inherited, &o->inherit_limits);
+    hec_call_set_deadline(p->inherited, o->inherit_deadline_ns);
+    if (o->inherit_measured)
+        hec_call_set_measured(p->inherited);
+    return 0;
+}
+
+/* The warden, where something is there for it to do from the beginning. */
+static int start_warden(hec_pool *p, const hec_pool_options *o, hec_error *err)
+{
+    hec_error none;
+
+    p->captures =
+        o->capture_stderr && can_capture(p->nworkers) && hec__warden_start(&p->warden, &none) == 0;
+    return p->limited ? hec__warden_start(&p->warden, err) : 0;
+}
+
+static int parent_init(hec_pool *p, const hec_pool_options *o, hec_error *err)
+{
+    int r;
+
+    p->watch = (hec__watch){-1, -1};
+    p->reports_fd = p->start_fd = p->folder_fd = -1;
+    r = read_machine(p, o, err);
+    if (r < 0)
+        return r;
+    p->runner = *o->runner;
+    p->nworkers = o->workers;
     p->members = calloc(o->workers, sizeof *p->members);
     if (!p->members)
         return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool of %u workers", o->workers);
@@ -62,20 +115,22 @@ static int parent_init(hec_pool *p, const hec_pool_options *o, hec_error *err)
         r = hec__segment_create(o->workers, &p->segment, err);
     if (r == 0)
         r = hec__store_init(&p->store, p->segment, 0, p->warm_max, err);
+    if (r == 0)
+        r = hec__warden_init(&p->warden, p->segment->head, p->segment->slots,
+                             p->runner.stack_signal, err);
     if (r < 0)
         return r;
+    /* Without it, how a worker died is told with less. */
+    hec__report_create(o->workers, &p->reports_fd, NULL);
     p->store.available = hec__pool_available;
     p->outbox.store = &p->store;
     hec__awake_add(p->segment->head, &p->awake, +1);
     p->segment->head->cores = hec__cores_nested() ? (int32_t)o->workers : p->cpus;
     p->zygote = o->zygote;
     r = p->zygote ? hec__summons_prepare(p, o, err) : 0;
-    if (r == 0 && o->inherit) {
-        r = hec__call_create(p, o->inherit, o->inherit_ctx, o->inherit_total, true, &p->inherited,
-                             err);
-        p->segment->head->total = o->inherit_total;
-    }
-    return r;
+    if (r == 0 && o->inherit)
+        r = open_inherited(p, o, err);
+    return r == 0 ? start_warden(p, o, err) : r;
 }
 
 int hec_pool_create(const hec_pool_options *options, hec_pool **ret_pool, hec_error *err)
@@ -118,6 +173,15 @@ static bool wait_end(hec__member *m, uint64_t until_ns)
     return hec__child_reap(&m->child, false, &status);
 }
 
+/* A worker, and what it has started. Of a zygote's child only the descriptor tells whether the
+ * number is still its own. */
+static void end_tree(const hec__member *m)
+{
+    if (!hec__child_heard(&m->child))
+        hec__tree_kill(m->child.pid);
+    hec__child_kill(&m->child, SIGKILL);
+}
+
 static void end_workers(hec_pool *p, hec_pool_end how)
 {
     uint64_t until = hec__now_ns() + LEAVE_MS * UINT64_C(1000000);
@@ -131,7 +195,7 @@ static void end_workers(hec_pool *p, hec_pool_end how)
             continue;
         hec__watch_remove(&p->watch, m->child.fd);
         if (how == HEC_POOL_NOW || m->nsent || (p->inherited && p->inherited->unanswered))
-            hec__child_kill(&m->child, SIGKILL);
+            end_tree(m);
         else
             hec__member_wake(p, k);
     }
@@ -151,8 +215,11 @@ void hec_pool_destroy(hec_pool *p, hec_pool_end how)
     /* A forked child has a copy of its parent's pool: not its to end. */
     if (!p || (p->segment && p->segment->pid != getpid()))
         return;
+    hec__warden_retire(&p->warden);
     if (p->segment && p->members)
         end_workers(p, how);
+    hec__warden_stop(&p->warden);
+    hec__warden_fini(&p->warden);
     while (p->calls)
         hec_call_close(p->calls);
     for (uint32_t k = 0; p->members && k < p->nworkers; k++) {
@@ -168,6 +235,9 @@ void hec_pool_destroy(hec_pool *p, hec_pool_end how)
     hec__watch_fini(&p->watch);
     hec__summons_fini(p);
     hec_cores_give(p->cores);
+    if (p->reports_fd >= 0)
+        close(p->reports_fd);
+    free(p->oom_file);
     free(p);
 }
 
@@ -289,6 +359,7 @@ static int sleep_at_bell(hec_pool *p, int timeout_ms, uint32_t *tags, int max, h
     }
     atomic_store_explicit(&head->parent_sleeps, HEC__SLEEPS_NOT, memory_order_relaxed);
     p->looked_ns = hec__now_ns();
+    hec__pool_look_oom(p, p->looked_ns);
     return n;
 }
 
@@ -301,6 +372,19 @@ static bool watch_for_answers(hec_pool *p)
     p->woke = false;
     return hec__spin(p->segment->head, p->cpus, any_answer, p) ||
            hec__linger(p->segment->head, p->cpus, linger, &away, any_answer, p);
+}
+
+/* Until a time, at most timeout_ms. */
+static int no_later(int timeout_ms, uint64_t at_ns)
+{
+    uint64_t now, ms;
+
+    if (at_ns == UINT64_MAX)
+        return timeout_ms;
+    now = hec__now_ns();
+    ms = at_ns > now ? (at_ns - now + 999999) / 1000000 : 0;
+    return timeout_ms < 0 || ms < (uint64_t)timeout_ms ? (int)(ms < SLEEP_MS ? ms : SLEEP_MS)
+                                                       : timeout_ms;
 }
 
 static int wait_for_news(hec_pool *p, int timeout_ms, hec_error *err)
@@ -337,25 +421,43 @@ static int look_for_deaths(hec_pool *p, hec_error *err)
 
 int hec_pool_kick(hec_pool *p, hec_error *err)
 {
-    int r = replace_dead(p, err);
+    int r = p->limited ? hec__warden_start(&p->warden, err) : 0;
 
+    if (r == 0)
+        r = replace_dead(p, err);
     return r < 0 ? r : hec__pool_dispatch(p, err);
+}
+
+/* What is there already, without waiting: returns deliveries, or a failure. *ret_next: when there
+ * will be something to do that nothing else tells of. */
+static int do_at_hand(hec_pool *p, uint64_t *ret_next, hec_error *err)
+{
+    uint64_t due = hec__pool_retry_due(p);
+    int skipped, answered, r = hec_pool_kick(p, err);
+
+    if (r < 0)
+        return r;
+    answered = deliver_all(p, err);
+    if (answered < 0)
+        return answered;
+    skipped = hec__pool_skip(p, ret_next, err);
+    if (skipped < 0)
+        return skipped;
+    if (due < *ret_next)
+        *ret_next = due;
+    r = look_for_deaths(p, err);
+    return r < 0 ? r : answered + skipped + r;
 }
 
 int hec_pool_step(hec_pool *p, int timeout_ms, hec_error *err)
 {
+    uint64_t next;
     hec__moved moved;
     int n, r;
 
-    r = hec_pool_kick(p, err);
-    if (r < 0)
-        return r;
-    n = deliver_all(p, err);
-    if (n < 0)
+    n = do_at_hand(p, &next, err);
+    if (n != 0)
         return n;
-    r = look_for_deaths(p, err);
-    if (r < 0 || n + r > 0)
-        return r < 0 ? r : n + r;
     r = hec__pool_find_lost(p, err);
     if (r < 0)
         return r;
@@ -368,6 +470,6 @@ int hec_pool_step(hec_pool *p, int timeout_ms, hec_error *err)
     /* Somebody is idle and tasks are about to be worth moving: nothing else would tell us when. */
     if (moved != HEC__MOVED_NONE && (timeout_ms < 0 || timeout_ms > LATER_MS))
         timeout_ms = LATER_MS;
-    n = wait_for_news(p, timeout_ms, err);
+    n = wait_for_news(p, no_later(timeout_ms, next), err);
     return n != 0 ? n : deliver_all(p, err);
 }

@@ -9,11 +9,13 @@
 #include "pool/summon.h"
 #include "pool/worker.h"
 #include "sys/clock.h"
+#include "sys/crash.h"
 #include "sys/openmp.h"
 
 #include <hec/topology.h>
 
 #include <signal.h>
+#include <unistd.h>
 
 uint64_t hec__pool_available(void)
 {
@@ -49,12 +51,18 @@ static int spawn(hec_pool *p, uint32_t k, hec_error *err)
                                .runner = p->runner,
                                .segment = p->segment,
                                .watch = p->watch,
+                               .warden = p->warden.watch,
+                               .reports_fd = p->reports_fd,
                                .warm_max = p->warm_max,
                                .available = hec__pool_available};
+    hec__echo *echo = NULL;
     int r = map_rings(p, k, err);
 
     if (r < 0)
         return r;
+    start.stderr_fd = -1;
+    if (p->captures) /* without one it writes to where the parent does */
+        echo = hec__echo_open(&start.stderr_fd);
     memset(slot, 0, sizeof *slot); /* nobody else looks at it now */
     hec__ring_open_producer(&m->tasks, &slot->tasks, m->tasks_data, HEC__RING_BYTES);
     hec__ring_open_consumer(&m->results, &slot->results, m->results_data, HEC__RING_BYTES);
@@ -63,9 +71,13 @@ static int spawn(hec_pool *p, uint32_t k, hec_error *err)
     m->self_next = 0;
     m->answered = m->distrusted = false;
     hec__awake_add(p->segment->head, &slot->awake, +1);
-    r = p->zygote ? hec__summon(p, k, &m->child, err) : hec__child_fork(&m->child, err);
-    if (r == 1)
+    r = p->zygote ? hec__summon(p, k, &start, &m->child, err) : hec__child_fork(&m->child, err);
+    if (r == 1) {
+        hec__warden_in_child(&p->warden, echo);
         hec__worker_main(&start);
+    }
+    if (start.stderr_fd >= 0)
+        close(start.stderr_fd);
     if (r == 0) {
         r = hec__watch_add(&p->watch, m->child.fd, k, err);
         if (r < 0) { /* nobody would hear of its end */
@@ -75,9 +87,12 @@ static int spawn(hec_pool *p, uint32_t k, hec_error *err)
         }
     }
     if (r < 0) {
+        hec__echo_close(echo);
         hec__awake_add(p->segment->head, &slot->awake, -1);
         return r;
     }
+    m->pid = m->child.pid;
+    hec__warden_add(&p->warden, k, &m->child, echo);
     p->alive++;
     for (hec_call *c = p->calls; c; c = c->next_call)
         c->opened[k] = 0;
@@ -88,8 +103,10 @@ int hec__pool_spawn_missing(hec_pool *p, hec_error *err)
 {
     int r = 0;
 
-    if (!p->zygote)
+    if (!p->zygote) {
         hec__openmp_pause();
+        hec__crash_prime();
+    }
     if (!p->zygote && p->runner.before_fork)
         p->runner.before_fork(p->runner.ctx);
     for (uint32_t k = 0; r == 0 && k < p->nworkers; k++)

@@ -9,12 +9,16 @@
  *   summon.c     the same through a zygote, and the beginning of such a worker
  *   cores.c      how many workers a nested pool may have
  *   bury.c       notices their deaths, sorts out what they had
+ *   warden.c     a thread that ends what is over its limits
+ *   drain.c      calls of which no further task is begun
  *   pool.c       create, step, destroy: the order in which the others are called
  */
 #ifndef HEC_POOL_STATE_H
 #define HEC_POOL_STATE_H
 
 #include "pool/message.h"
+#include "pool/retry.h"
+#include "pool/warden.h"
 #include "sys/child.h"
 #include "sys/watch.h"
 
@@ -37,7 +41,14 @@ struct hec_call {
     hec__range *again;    /* tasks to be sent once more, a stack */
     uint32_t nagain, again_cap;
     hec__pace pace;
-    bool patient;          /* see hec_call_set_patient() */
+    bool patient;         /* see hec_call_set_patient() */
+    bool measured;        /* results come with their usage */
+    bool drained;         /* no further task is begun */
+    uint64_t limits;      /* see task/limits.h */
+    hec_limits tightest;  /* the least that any task of it may take, of each kind */
+    uint64_t deadline_ns; /* 0: none */
+    uint64_t longest_ns;  /* no task of it has taken longer so far */
+    hec__retries retries;
     unsigned char *opened; /* [nworkers]: which workers have the shared part */
     /* Of the inherited call, whose workers help themselves: which tasks have been answered. */
     unsigned char *answered; /* a bit per task */
@@ -55,6 +66,7 @@ typedef struct hec__sent {
 /* A worker, as its parent sees it. */
 typedef struct hec__member {
     hec__child child;
+    int32_t pid; /* of the child, also when it has been reaped */
     void *tasks_data, *results_data;
     hec__ring tasks, results;
     hec__sent *sent; /* a queue: sent[(first_sent + i) % sent_cap] */
@@ -85,8 +97,16 @@ struct hec_pool {
     hec_zygote *zygote;
     int start_fd, folder_fd;
     uint64_t start_environment, start_data; /* bytes */
-    bool woke;              /* a worker was asleep when it was last sent something */
-    _Atomic uint32_t awake; /* the parent's own flag for head.awake */
+    bool woke;      /* a worker was asleep when it was last sent something */
+    bool captures;  /* workers get a pipe as descriptor 2 */
+    bool limited;   /* a call has limits: the warden has to run */
+    int reports_fd; /* see report.h; -1: none */
+    hec__warden warden;
+    char *oom_file;         /* where the kernel counts whom it has killed for memory, or NULL */
+    uint64_t oom_kills;     /* how many it had counted, less those that were told of */
+    uint64_t oom_looked_ns; /* when */
+    hec_usage usages[HEC_MEASURED_MAX]; /* of the result that is being delivered */
+    _Atomic uint32_t awake;             /* the parent's own flag for head.awake */
 };
 
 static inline hec__sent *hec__sent_at(hec__member *m, uint32_t i)
@@ -102,6 +122,30 @@ int hec__call_create(hec_pool *p, const hec_call_ops *ops, void *ctx, uint64_t t
 /* Whether all calls are patient. */
 bool hec__pool_is_patient(const hec_pool *p);
 
+/* Whether the parent has tasks of a call to send. */
+static inline bool hec__call_has_tasks(const hec_call *c)
+{
+    return !c->drained && (c->nagain || (c->id != 0 && c->next < c->total));
+}
+
+/* Queues the tasks whose time to be run again has come; returns when the next has, UINT64_MAX when
+ * none waits. What there is no memory for waits on. */
+uint64_t hec__pool_retry_due(hec_pool *p);
+
+/* After the last word on a task: forgets how often it was run, unless that word was to run it
+ * again. */
+void hec__call_settle_retry(hec_call *call, uint64_t task);
+
+/* Tells the warden which limits are in force. */
+void hec__pool_enforce(hec_pool *p);
+
+/* drain.c */
+
+/* Takes what has not begun of drained calls back, and delivers it as skipped. Returns how many
+ * deliveries there were, or a failure as deliver does. *ret_next: when a call will have to be
+ * drained, UINT64_MAX when none will. */
+int hec__pool_skip(hec_pool *p, uint64_t *ret_next, hec_error *err);
+
 /* dispatch.c */
 
 /* Sends what can be sent without waiting. 0, or what a pack function failed with. */
@@ -115,6 +159,9 @@ typedef enum hec__moved {
 
 /* Takes tasks back from the worker that has most, if another has none; they wait to be sent. */
 hec__moved hec__pool_rebalance(hec_pool *p);
+/* Takes half of what is free of a batch, or of a range that a worker took by itself, back to be
+ * sent once more. Returns how many. */
+uint32_t hec__call_take_back(hec_call *call, hec__claim *claim, uint64_t look, uint64_t first);
 /* Puts tasks back to be sent once more. HEC_ENOMEM. */
 int hec__call_again(hec_call *call, hec__range range, hec_error *err);
 /* Notes that tasks of the inherited call were answered; returns how many of them were not before.
@@ -155,5 +202,8 @@ uint64_t hec__pool_available(void);
 /* Worker k has ended, or its descriptor says so: delivers its last answers, blames the task that
  * ran, sends the others again. Returns deliveries or a failure, as deliver does. */
 int hec__pool_bury(hec_pool *p, uint32_t k, hec_error *err);
+/* Now and then, while nobody dies: whom the kernel has killed for want of memory so far is nobody
+ * of ours. */
+void hec__pool_look_oom(hec_pool *p, uint64_t now_ns);
 
 #endif

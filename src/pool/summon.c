@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "pool/worker.h"
+#include "sys/crash.h"
 #include "sys/shm.h"
 #include "sys/zygote.h"
 
@@ -17,13 +18,14 @@
 extern char **environ;
 
 /* The descriptors that go along. */
-enum { CONTROL, DATA, ARRAYS, BELL, START, FOLDER, NFDS };
+enum { CONTROL, DATA, ARRAYS, BELL, START, FOLDER, WARDEN, REPORTS, STDERR, NFDS };
 
 typedef struct calling {
     uint32_t magic, number, nworkers;
     int32_t cpus;
     uint64_t store_bytes, arrays_size, warm_max;
     uint64_t environment, data; /* bytes of the two in the file START, one after the other */
+    uint64_t captures, reports; /* whether it has a descriptor 2 of its own, and a report */
     uint64_t has_affinity;
     cpu_set_t affinity; /* of this process: it may have changed since the zygote was started */
 } calling;
@@ -103,11 +105,13 @@ void hec__summons_fini(hec_pool *p)
     p->start_fd = p->folder_fd = -1;
 }
 
-int hec__summon(hec_pool *p, uint32_t k, hec__child *ret, hec_error *err)
+int hec__summon(hec_pool *p, uint32_t k, const hec__worker_start *start, hec__child *ret,
+                hec_error *err)
 {
     const hec__segment *s = p->segment;
-    int fds[NFDS] = {[CONTROL] = s->control_fd, [DATA] = s->data_fd,   [ARRAYS] = s->arrays_fd,
-                     [BELL] = p->watch.bell,    [START] = p->start_fd, [FOLDER] = p->folder_fd};
+    int fds[NFDS] = {[CONTROL] = s->control_fd,    [DATA] = s->data_fd,   [ARRAYS] = s->arrays_fd,
+                     [BELL] = p->watch.bell,       [START] = p->start_fd, [FOLDER] = p->folder_fd,
+                     [WARDEN] = start->warden.bell};
     calling c = {.magic = HEC__MAGIC,
                  .number = k,
                  .nworkers = p->nworkers,
@@ -116,7 +120,13 @@ int hec__summon(hec_pool *p, uint32_t k, hec__child *ret, hec_error *err)
                  .arrays_size = s->arrays_size,
                  .warm_max = p->warm_max,
                  .environment = p->start_environment,
-                 .data = p->start_data};
+                 .data = p->start_data,
+                 .captures = start->stderr_fd >= 0,
+                 .reports = start->reports_fd >= 0};
+
+    /* What is not there has to be something that is. */
+    fds[REPORTS] = c.reports ? start->reports_fd : p->watch.bell;
+    fds[STDERR] = c.captures ? start->stderr_fd : p->watch.bell;
 
     c.has_affinity = sched_getaffinity(0, sizeof c.affinity, &c.affinity) == 0;
     return hec__zygote_fork(p->zygote, &c, sizeof c, fds, NFDS, ret, err);
@@ -169,6 +179,9 @@ static void be_worker(const hec__summons *s, const hec_runner *runner,
     start.cpus = c.cpus;
     start.segment = segment;
     start.watch = (hec__watch){.epoll = -1, .bell = s->fds[BELL]};
+    start.warden = (hec__watch){.epoll = -1, .bell = s->fds[WARDEN]};
+    start.reports_fd = c.reports ? s->fds[REPORTS] : -1;
+    start.stderr_fd = c.captures ? s->fds[STDERR] : -1;
     start.warm_max = c.warm_max;
     start.prepare = prepare;
     start.data = (char *)text + c.environment;
@@ -180,7 +193,10 @@ int hec_zygote_serve(const hec_runner *runner,
                      void (*prepare)(void *ctx, const void *data, size_t size), hec_error *err)
 {
     hec__summons summons;
-    int r = hec__zygote_serve(runner->before_fork, runner->after_fork, runner->ctx, &summons, err);
+    int r;
+
+    hec__crash_prime();
+    r = hec__zygote_serve(runner->before_fork, runner->after_fork, runner->ctx, &summons, err);
 
     if (r == 1)
         be_worker(&summons, runner, prepare);

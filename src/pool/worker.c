@@ -7,10 +7,13 @@
 
 #include "base/error.h"
 #include "pool/cores.h"
+#include "pool/measure.h"
 #include "pool/message.h"
+#include "pool/report.h"
 #include "pool/spin.h"
 #include "sys/child.h"
 #include "sys/clock.h"
+#include "sys/crash.h"
 #include "sys/futex.h"
 #include "sys/threads.h"
 
@@ -22,6 +25,8 @@
 #define TELL_NS  5000000u /* the parent hears of answers this late at most, while there is work */
 #define TRIM_MS  1000     /* who waits so long gives its free memory back */
 #define LOOK_MS  1000     /* how often to look for the parent, where no signal is sure to come */
+/* Measured tasks in one claim, so that a reply is never to more than can be told of. */
+#define MEASURED_CLAIM (HEC_MEASURED_MAX / 4)
 
 struct hec_worker {
     hec__worker_start with;
@@ -42,6 +47,8 @@ struct hec_worker {
     uint64_t told_ns; /* when the parent was last woken */
     bool untold;      /* it was not woken for the last answer */
     uint32_t turn;
+    hec__measure measure;
+    hec__used used[HEC_MEASURED_MAX]; /* of the reply that is being sent */
 };
 
 static bool has_work(void *ctx)
@@ -167,6 +174,7 @@ static bool wait_for_room(void *ctx, uint64_t bytes)
 {
     struct room room = {ctx, bytes};
 
+    hec__measure_wait(&room.worker->measure);
     wake_parent(room.worker);
     wait_until(room.worker, has_room, &room);
     return !atomic_load_explicit(&room.worker->head->stop, memory_order_relaxed);
@@ -175,8 +183,11 @@ static bool wait_for_room(void *ctx, uint64_t bytes)
 int hec_worker_claim(hec_worker *w, uint64_t *ret_first, uint32_t *ret_count)
 {
     uint64_t n = w->pace.task_ns ? CLAIM_NS / w->pace.task_ns : 1;
-    uint32_t from = 0, count = hec__claim_take(w->claim, n < 1 ? 1 : (uint32_t)n, &from);
+    uint32_t from = 0, count;
 
+    if (w->measure.measured && n > MEASURED_CLAIM)
+        n = MEASURED_CLAIM;
+    count = hec__claim_take(w->claim, n < 1 ? 1 : (uint32_t)n, &from);
     if (count == 0)
         return 0;
     atomic_store_explicit(&w->slot->since_ns, hec__now_ns(), memory_order_relaxed);
@@ -187,18 +198,29 @@ int hec_worker_claim(hec_worker *w, uint64_t *ret_first, uint32_t *ret_count)
 
 void hec_worker_at(hec_worker *w, uint64_t task)
 {
-    /* Relaxed: read by the parent only after the kernel has told it that we are dead. */
-    atomic_store_explicit(&w->slot->task, task + 1, memory_order_relaxed);
+    if (w->measure.stamps)
+        hec__measure_at(&w->measure, task);
+    /* Release: who reads this task's number reads its time, or a later one's, and so never thinks
+     * it older than it is. */
+    atomic_store_explicit(&w->slot->task, task + 1, memory_order_release);
 }
 
 void hec_worker_between(hec_worker *w)
 {
+    if (w->measure.measured)
+        hec__measure_end(&w->measure);
     atomic_store_explicit(&w->slot->task, 0, memory_order_relaxed);
+}
+
+const hec_limits *hec_worker_limits(const hec_worker *w)
+{
+    return &w->measure.limits;
 }
 
 int hec_worker_due(hec_worker *w)
 {
-    return hec__now_ns() - w->replied_ns >= DUE_NS;
+    return hec__now_ns() - w->replied_ns >= DUE_NS ||
+           w->measure.n > HEC_MEASURED_MAX - 2 * MEASURED_CLAIM;
 }
 
 hec_outbox *hec_worker_outbox(hec_worker *w)
@@ -218,6 +240,11 @@ void hec_worker_reply(hec_worker *w, uint64_t first, uint32_t count, hec_verdict
                      .elapsed_ns = elapsed};
 
     hec__pace_add(&w->pace, elapsed, count);
+    if (w->measure.measured) {
+        hec__measure_end(&w->measure);
+        w->outbox.used = w->used;
+        w->outbox.nused = hec__measure_take(&w->measure, first, count, w->used);
+    }
     hec__outbox_send(&w->outbox, &like, NULL);
     w->replied_ns = now;
     if (verdict == HEC_TASK_DONE)
@@ -226,22 +253,22 @@ void hec_worker_reply(hec_worker *w, uint64_t first, uint32_t count, hec_verdict
         wake_parent(w); /* it may want to stop the others */
 }
 
-/* Runs one batch, whose claim word and first task are set. */
-static void run(hec_worker *w, uint64_t call, uint64_t first, uint32_t count, hec__claim *claim,
-                const hec_message *message)
+/* Runs one batch, whose claim word is set. */
+static void run(hec_worker *w, const hec_batch *batch, hec__claim *claim)
 {
-    hec_batch batch = {.call = call, .first = first, .count = count, .message = message};
-
-    if (w->pace_call != call) {
+    if (w->pace_call != batch->call) {
         w->pace = (hec__pace){0};
-        w->pace_call = call;
+        w->pace_call = batch->call;
     }
-    w->call = call;
-    w->first = first;
+    w->call = batch->call;
+    w->first = batch->first;
     w->claim = claim;
     w->replied_ns = hec__now_ns();
-    atomic_store_explicit(&w->slot->call, call, memory_order_relaxed);
-    w->with.runner.run(w->with.runner.ctx, w, &batch);
+    /* Release: who reads this call's number reads that no task of the one before runs. */
+    atomic_store_explicit(&w->slot->call, batch->call, memory_order_release);
+    w->with.runner.run(w->with.runner.ctx, w, batch);
+    if (w->measure.measured)
+        hec__measure_end(&w->measure);
     atomic_store_explicit(&w->slot->task, 0, memory_order_relaxed);
 }
 
@@ -271,7 +298,9 @@ static bool run_own_range(hec_worker *w)
     hec__claim_init(&w->slot->self, n, w->turn);
     atomic_store_explicit(&w->slot->self_taking, 0, memory_order_release);
     w->reply_flags = HEC__REC_SELF;
-    run(w, 0, from, n, &w->slot->self, NULL);
+    hec__measure_begin(&w->measure, atomic_load_explicit(&w->head->limits, memory_order_relaxed),
+                       atomic_load_explicit(&w->head->measured, memory_order_relaxed), 0);
+    run(w, &(hec_batch){.first = from, .count = n}, &w->slot->self);
     return true;
 }
 
@@ -289,6 +318,27 @@ static void refuse_batch(hec_worker *w, const hec__rec *rec, const hec_error *wh
             hec_outbox_payload(&w->outbox, why->text, strlen(why->text), NULL);
             hec_worker_reply(w, first + i, 1, HEC_TASK_REFUSED);
         }
+}
+
+/* Bytes of the blocks of a message, which the runner may map. */
+static uint64_t block_bytes(const hec__rec *rec)
+{
+    const hec__ref *refs = (const hec__ref *)(rec + 1);
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < rec->nrefs; i++)
+        bytes += refs[i].size;
+    return bytes;
+}
+
+static void run_batch(hec_worker *w, hec__rec *rec, const hec_message *message)
+{
+    hec_batch batch = {
+        .call = rec->call, .first = rec->first, .count = rec->count, .message = message};
+
+    hec__measure_begin(&w->measure, rec->limits, rec->flags & HEC__REC_MEASURED,
+                       rec->limits ? block_bytes(rec) : 0);
+    run(w, &batch, &rec->claim);
 }
 
 static void handle(hec_worker *w, hec__rec *rec)
@@ -310,7 +360,7 @@ static void handle(hec_worker *w, hec__rec *rec)
         return;
     }
     if (rec->kind == HEC__REC_BATCH)
-        run(w, rec->call, rec->first, rec->count, &rec->claim, bare ? NULL : &in.message);
+        run_batch(w, rec, bare ? NULL : &in.message);
     else if (rec->kind == HEC__REC_OPEN && runner->open)
         runner->open(runner->ctx, rec->call, &in.message);
     if (!bare)
@@ -335,6 +385,38 @@ static void loop(hec_worker *w)
     }
 }
 
+/* In the handler of the runner's stack_signal: what it has to say is written. */
+static void told(void *ctx)
+{
+    hec_worker *w = ctx;
+
+    atomic_fetch_add_explicit(&w->slot->told, 1, memory_order_release);
+    hec__watch_ring(&w->with.warden);
+}
+
+/* From here on the worker says where it is when it crashes, or is asked. */
+static void start_runner(hec_worker *w)
+{
+    const hec_runner *runner = &w->with.runner;
+    uint32_t k = w->with.number;
+    hec__crash crash = {.fd = hec__report_open(w->with.reports_fd, k, HEC__REPORT_C),
+                        .ask_signal = runner->stack_signal,
+                        .told = told,
+                        .ctx = w};
+
+    if (runner->start)
+        runner->start(runner->ctx, k, hec__report_open(w->with.reports_fd, k, HEC__REPORT_RUNNER));
+    hec__crash_install(&crash);
+}
+
+static void take_stderr(const hec__worker_start *start)
+{
+    if (start->stderr_fd < 0)
+        return;
+    dup2(start->stderr_fd, STDERR_FILENO);
+    close(start->stderr_fd);
+}
+
 void hec__worker_main(const hec__worker_start *start)
 {
     const hec_runner *runner = &start->runner;
@@ -343,7 +425,9 @@ void hec__worker_main(const hec__worker_start *start)
     if (!w)
         _exit(HEC__WORKER_NO_MEMORY);
     w->with = *start;
+    take_stderr(start);
     hec__watch_in_child(&w->with.watch);
+    hec__watch_in_child(&w->with.warden);
     w->segment = hec__segment_of_child(start->segment);
     if (!w->segment)
         _exit(HEC__WORKER_NO_MEMORY);
@@ -360,10 +444,10 @@ void hec__worker_main(const hec__worker_start *start)
     w->outbox.holder = HEC__PARENT;
     w->outbox.wait_for_room = wait_for_room;
     w->outbox.wait_ctx = w;
+    hec__measure_init(&w->measure, w->slot);
     hec__threads_limit(
         start->cpus > (int32_t)w->head->nworkers ? start->cpus / (int32_t)w->head->nworkers : 1);
-    if (runner->start)
-        runner->start(runner->ctx, start->number, -1);
+    start_runner(w);
     if (start->prepare)
         start->prepare(runner->ctx, start->data, start->data_size);
     loop(w);

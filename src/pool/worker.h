@@ -15,6 +15,9 @@ typedef struct hec__worker_start {
     const hec__segment *segment;
     void *tasks, *results; /* the rings, mapped by the parent before the fork */
     hec__watch watch;      /* the parent's, to ring its bell */
+    hec__watch warden;     /* the warden's, likewise */
+    int reports_fd;        /* see report.h; -1: none */
+    int stderr_fd;         /* to be descriptor 2; -1: that stays what it is */
     uint64_t warm_max;
     uint64_t (*available)(void);
     /* Of a worker that a zygote forked; else NULL. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -205,13 +206,24 @@ int hec__child_fork(hec__child *child, hec_error *err)
 
 int hec__child_reap(hec__child *child, bool wait, int *ret_status)
 {
+    return hec__child_reap_spent(child, wait, ret_status, &(hec__spent){0});
+}
+
+static uint64_t ns_of(struct timeval t)
+{
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_usec * 1000u;
+}
+
+int hec__child_reap_spent(hec__child *child, bool wait, int *ret_status, hec__spent *ret_spent)
+{
+    struct rusage used = {0};
     int status;
     pid_t r;
 
     if (!child->pid)
         return 0;
     if (child->zygote) {
-        r = hec__zygote_reap(child, wait, ret_status);
+        r = hec__zygote_reap(child, wait, ret_status, ret_spent);
         if (r == 1)
             child->pid = 0;
         return r;
@@ -219,10 +231,12 @@ int hec__child_reap(hec__child *child, bool wait, int *ret_status)
     if (wait && !child->is_pidfd)
         kill(child->pid, SIGKILL); /* changes nothing for one that is ending already */
     do
-        r = waitpid(child->pid, &status, wait ? 0 : WNOHANG);
+        r = wait4(child->pid, &status, wait ? 0 : WNOHANG, &used);
     while (r < 0 && errno == EINTR);
     if (r == 0)
         return 0;
+    ret_spent->cpu_ns = ns_of(used.ru_utime) + ns_of(used.ru_stime);
+    ret_spent->max_rss = (uint64_t)used.ru_maxrss * 1024;
     *ret_status = r < 0 ? -1 : status;
     forget_child(child->pid);
     child->pid = 0;

@@ -13,6 +13,7 @@
 #include <hec/error.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct hec_zygote;
@@ -54,6 +55,15 @@ int hec__child_reap(hec__child *child, bool wait, int *ret_status);
 
 /* Sends it a signal, which cannot reach another process in its place. */
 void hec__child_kill(const hec__child *child, int sig);
+
+/* What a child has used, with all children that it had waited for. */
+typedef struct hec__spent {
+    uint64_t cpu_ns;
+    uint64_t max_rss; /* bytes; the most at any time since the fork */
+} hec__spent;
+
+/* hec__child_reap(), which also says what the child has used; zeros where the system does not. */
+int hec__child_reap_spent(hec__child *child, bool wait, int *ret_status, hec__spent *ret_spent);
 
 /* Whether the child has ended and can be reaped; what a pipe may be late to tell. */
 bool hec__child_ended(const hec__child *child);

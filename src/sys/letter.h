@@ -18,8 +18,8 @@ enum hec__letter_kind {
     HEC__LETTER_LOOK,      /* pid: has it ended? */
     HEC__LETTER_KILL,      /* pid: value is the signal */
     /* The answer to those four. FORK: pid, or 0 and value is an errno; value: whether the
-     * descriptor that comes along is a pidfd. REAP: pid, or 0: it runs; value: the status. LOOK:
-     * value. */
+     * descriptor that comes along is a pidfd. REAP: pid, or 0: it runs; value: the status, what:
+     * hec__spent. LOOK: value. */
     HEC__LETTER_ANSWER,
 };
 

@@ -78,6 +78,7 @@ static int fork_one(brood *b, hec__letter *answer, int *ret_fd)
 static void answer_about(brood *b, const hec__letter *question, hec__letter *answer)
 {
     hec__child *child = find(b, question->pid);
+    hec__spent spent = {0};
     int status;
 
     if (question->kind == HEC__LETTER_KILL) {
@@ -89,9 +90,11 @@ static void answer_about(brood *b, const hec__letter *question, hec__letter *ans
         answer->pid = question->pid;
         answer->value = SIGKILL;
     } else if (question->kind == HEC__LETTER_REAP) {
-        if (hec__child_reap(child, question->value, &status)) {
+        if (hec__child_reap_spent(child, question->value, &status, &spent)) {
             answer->pid = question->pid;
             answer->value = status;
+            answer->size = sizeof spent;
+            memcpy(answer->what, &spent, sizeof spent);
             forget(b, child);
         }
     }

@@ -282,7 +282,7 @@ bool hec__zygote_ended(const hec__child *child)
     return ask(child, HEC__LETTER_LOOK, 0, &answer) < 0 || answer.value;
 }
 
-int hec__zygote_reap(const hec__child *child, bool wait, int *ret_status)
+int hec__zygote_reap(const hec__child *child, bool wait, int *ret_status, hec__spent *ret_spent)
 {
     hec__letter answer;
 
@@ -300,6 +300,8 @@ int hec__zygote_reap(const hec__child *child, bool wait, int *ret_status)
     if (!answer.pid)
         return 0;
     *ret_status = answer.value;
+    if (answer.size == sizeof *ret_spent)
+        memcpy(ret_spent, answer.what, sizeof *ret_spent);
     return 1;
 }
 

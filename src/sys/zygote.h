@@ -29,7 +29,7 @@ int hec__zygote_fork(hec_zygote *z, const void *what, size_t size, const int *fd
                      hec__child *ret, hec_error *err);
 
 /* For child.c, whose functions are the ones to use: they take children of either kind. */
-int hec__zygote_reap(const hec__child *child, bool wait, int *ret_status);
+int hec__zygote_reap(const hec__child *child, bool wait, int *ret_status, hec__spent *ret_spent);
 bool hec__zygote_ended(const hec__child *child);
 void hec__zygote_kill(const hec__child *child, int sig);
 

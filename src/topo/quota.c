@@ -118,9 +118,23 @@ static int add_memory(hec_topology *t, int version, const char *dir, const char 
     return r < 0 ? r : add_leaves(t, version, dir, limit, buf, err);
 }
 
+/* The deepest group that counts is the process's own, or the nearest that has the controller. */
+static int note_oom_file(hec_topology *t, const char *dir, const char *name, hec_error *err)
+{
+    const char *path = t->oom_file ? NULL : hec__arena_printf(&t->arena, "%s/%s", dir, name);
+
+    if (!t->oom_file && !path)
+        return hec__topology_nomem(err);
+    if (path && hec__file_exists(t->root, path))
+        t->oom_file = path;
+    return 0;
+}
+
 static int memory_v1(hec_topology *t, const char *dir, hec__strbuf *buf, hec_error *err)
 {
-    return add_memory(t, 1, dir, "memory.limit_in_bytes", buf, err);
+    int r = note_oom_file(t, dir, "memory.oom_control", err);
+
+    return r < 0 ? r : add_memory(t, 1, dir, "memory.limit_in_bytes", buf, err);
 }
 
 /* Over memory.high nothing fails, but the kernel slows the group to a crawl: a limit too. */
@@ -128,6 +142,8 @@ static int limits_v2(hec_topology *t, const char *dir, hec__strbuf *buf, hec_err
 {
     int r = quota_v2(t, dir, buf, err);
 
+    if (r >= 0)
+        r = note_oom_file(t, dir, "memory.events", err);
     if (r >= 0)
         r = add_memory(t, 2, dir, "memory.max", buf, err);
     return r < 0 ? r : add_memory(t, 2, dir, "memory.high", buf, err);

@@ -28,6 +28,7 @@ struct hec_topology {
     size_t environ_size;
     const char *host;
     const char *cpu_list;
+    const char *oom_file; /* see oom.h; NULL: none of a control group */
     hec__limits cpus, memory;
     uint64_t available;
     hec_gpu *gpus;

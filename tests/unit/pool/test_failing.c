@@ -85,6 +85,10 @@ static void allocations(bool inherited)
         if (!expected(r, &s, &err) || !nobody_left()) {
             bad++;
             printf("# allocation %ld: %d %s\n", n, r, err.text);
+            for (int i = 0; i < TASKS; i++)
+                if (s.counts[i] != 1 || s.values[i] != (uint64_t)i * (uint64_t)i)
+                    printf("# task %d: %d answers, verdict %d, %lu\n", i, s.counts[i],
+                           s.verdicts[i], (unsigned long)s.values[i]);
         }
         squares_fini(&s);
         if (descriptors() != before) {
