@@ -7,7 +7,6 @@ The extension calls the functions below the classes; they are on no fast path.
 from __future__ import annotations
 
 import os
-import reprlib
 import sys
 
 from . import _hec
@@ -115,8 +114,19 @@ def attach(error: BaseException, whole: Partial) -> None:
 
 # ---- text ----
 
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = 60
+_short: typing.Callable[[object], str] | None = None
+
+
+def _short_repr(value: object) -> str:
+    """repr(), shortened in the middle."""
+    global _short
+    if _short is None:
+        import reprlib
+
+        shortener = reprlib.Repr()
+        shortener.maxstring = shortener.maxother = 60
+        _short = shortener.repr
+    return _short(value)
 
 
 def _brief(value: object) -> str:
@@ -125,7 +135,7 @@ def _brief(value: object) -> str:
         shape = getattr(value, "shape", None)
         if isinstance(shape, tuple) and shape:
             return f"<{type(value).__name__} of shape {shape}>"
-        return _short.repr(value)
+        return _short_repr(value)
     except Exception as e:  # a __repr__ of the user's may fail in any way
         return f"<{type(value).__name__}, whose repr fails with {type(e).__name__}>"
 

@@ -65,6 +65,20 @@ class Keyer:
     def key(
         self, kind: int, func: typing.Any, item: typing.Any, /
     ) -> tuple[bytes, bytes, int]: ...
+class NativeCall:
+    def __init__(
+        self,
+        address: int,
+        kind: str,
+        scalars: int,
+        writes: str,
+        inputs: int,
+        arrays: tuple[tuple[str, int], ...],
+        /,
+    ) -> None: ...
+    def run(
+        self, arguments: tuple[typing.Any, ...], out: typing.Any, threads: int, signals: bool, /
+    ) -> bool: ...
 
 class Block: ...
 

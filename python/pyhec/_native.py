@@ -284,6 +284,61 @@ def _plan_blocks(signature: Signature, values: tuple[typing.Any, ...], out: typi
     return plan
 
 
+# ---- the same call again ----
+
+#: What the last call of a function found out, what the function said of itself then, and the
+#: function, so that its number stays its own. A loop of short calls would spend its time on finding
+#: that out.
+_seen: dict[typing.Any, tuple[_hec.NativeCall, typing.Any, typing.Any, typing.Any]] = {}
+_SEEN_MAX = 256
+
+
+def _name(func: typing.Any, signature: str | None) -> tuple[typing.Any, ...]:
+    """What a function is noted under: those of ctypes have no hash."""
+    return type(func), func if isinstance(func, int) else id(func), signature
+
+
+def _run_again(
+    func: typing.Any, signature: str | None, arrays: tuple[typing.Any, ...], out: typing.Any,
+    threads: int,
+) -> bool:
+    """Makes the call, if it is like one before; whether it was."""
+    known = _seen.get(_name(func, signature))
+    if known is None:
+        return False
+    call, argtypes, restype, _ = known
+    # A function of ctypes may have been told something else since.
+    if argtypes is not None and not (func.argtypes is argtypes and func.restype is restype):
+        return False
+    return call.run(arrays, out, threads, _takes_signals())
+
+
+def _note(
+    func: typing.Any, signature: str | None, address: int, plan: _Plan, out: typing.Any
+) -> None:
+    """Notes a call that went well, where another may be like it: arrays of one dimension, and
+    results in one array that was given or in none.
+    """
+    views = [memoryview(a) for a in plan.arrays]
+    outs = len(views) - plan.inputs
+    argtypes = getattr(func, "argtypes", None)
+    if (
+        any(v.ndim != 1 or step != v.itemsize for v, step in zip(views, plan.steps))
+        or outs != (out is not None)
+        or isinstance(out, tuple)
+        or (argtypes is not None and not isinstance(argtypes, tuple))  # a list can change
+    ):
+        return
+    if len(_seen) >= _SEEN_MAX:
+        _seen.clear()
+    formats = tuple((v.format, v.itemsize) for v in views)
+    call = _hec.NativeCall(
+        address, plan.kind, len(plan.scalars), plan.writes, plan.inputs, formats
+    )
+    kept = (call, argtypes, getattr(func, "restype", None), func)
+    _seen[_name(func, signature)] = kept
+
+
 # ---- the call ----
 
 
@@ -350,8 +405,11 @@ def map_native(
     serial loop as long as an element does not depend on others. It must not use Python; one that
     crashes ends the process. Ctrl-C is heeded between blocks.
     """
+    threads = _threads(n_cores)
+    if grain is None and _run_again(func, signature, arrays, out, threads):
+        return out
     address, takes = resolve(func, signature)
-    number, threads = _grain(grain), _threads(n_cores)
+    number = _grain(grain)
     if not takes.parameters:
         raise TypeError(f"the function {takes.text!r} takes no parameters")
     if any(p.pointer for p in takes.parameters):
@@ -363,4 +421,5 @@ def map_native(
             address, plan.kind, tuple(plan.scalars), tuple(plan.arrays), tuple(plan.steps),
             plan.writes, plan.inputs, plan.n, threads, number, _takes_signals(),
         )  # fmt: skip
+        _note(func, signature, address, plan, out)
     return plan.result

@@ -27,6 +27,34 @@ static PyObject *keep_buffer(PyObject *self, PyObject *buffer)
 
 static PyMethodDef keep_buffer_def = {"keep_buffer", keep_buffer, METH_O, NULL};
 
+/* The C pickler, imported when it is first needed: it brings functools and collections along, which
+ * a script that sends numbers about can do without. 0, or -1 with an exception set. */
+static int need_pickle(hecmod_state *st)
+{
+    PyObject *pickle = st->loads ? NULL : PyImport_ImportModule("_pickle");
+
+    if (st->loads)
+        return 0;
+    if (pickle) {
+        Py_XSETREF(st->dumps, PyObject_GetAttrString(pickle, "dumps"));
+        if (st->dumps)
+            st->loads = PyObject_GetAttrString(pickle, "loads");
+        Py_DECREF(pickle);
+    }
+    return st->loads ? 0 : -1;
+}
+
+void hecmod_prepare_pickle(hecmod_state *st)
+{
+    PyObject *name = PyUnicode_FromString("functools");
+    PyObject *functools = name ? PyImport_GetModule(name) : NULL;
+
+    if (!functools || need_pickle(st) < 0)
+        PyErr_Clear(); /* whoever needs it will be told */
+    Py_XDECREF(functools);
+    Py_XDECREF(name);
+}
+
 /* dumps(obj, 5, buffer_callback=…); the large buffers are appended to `buffers`. */
 static PyObject *dump(hecmod_state *st, PyObject *dumps, PyObject *obj, PyObject *buffers)
 {
@@ -70,8 +98,11 @@ bool hecmod_mentions_main(PyObject *bytes)
 static PyObject *dump_somehow(hecmod_state *st, PyObject *obj, bool main_by_value,
                               PyObject *buffers)
 {
-    PyObject *type, *value, *traceback, *bytes = dump(st, st->dumps, obj, buffers), *cloud;
+    PyObject *type, *value, *traceback, *bytes, *cloud;
 
+    if (need_pickle(st) < 0)
+        return NULL;
+    bytes = dump(st, st->dumps, obj, buffers);
     if (bytes && !(main_by_value && hecmod_mentions_main(bytes)))
         return bytes;
     PyErr_Fetch(&type, &value, &traceback);
@@ -173,6 +204,8 @@ PyObject *hecmod_unpack(hecmod_state *st, const hec_message *m)
 
     if (hecmod_is_plain(m))
         return hecmod_plain_read(st, m);
+    if (need_pickle(st) < 0)
+        return NULL;
     stream = PyMemoryView_FromMemory((char *)m->payload, (Py_ssize_t)m->size, PyBUF_READ);
     if (stream && with_blocks)
         blocks = take_blocks(st, m);

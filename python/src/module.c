@@ -24,13 +24,7 @@ static PyObject *keyword(const char *name)
 static int module_exec(PyObject *module)
 {
     hecmod_state *st = state_of(module);
-    PyObject *pickle = PyImport_ImportModule("_pickle");
 
-    if (!pickle)
-        return -1;
-    st->dumps = PyObject_GetAttrString(pickle, "dumps");
-    st->loads = PyObject_GetAttrString(pickle, "loads");
-    Py_DECREF(pickle);
     st->protocol = PyLong_FromLong(5);
     /* Who has frozen thousands before we came is the user, whose freeze is to be left alone. */
     st->frozen_at_start = hecmod_call_gc("get_freeze_count");
@@ -40,15 +34,15 @@ static int module_exec(PyObject *module)
     st->found = PyDict_New();
     st->kw_buffers = keyword("buffers");
     st->kw_callback = keyword("buffer_callback");
-    if (!st->dumps || !st->loads || !st->protocol || !st->kw_buffers || !st->kw_callback ||
-        !st->named || !st->found)
+    if (!st->protocol || !st->kw_buffers || !st->kw_callback || !st->named || !st->found)
         return -1;
     if (add_type(module, &hecmod_block_spec, &st->block_type) < 0 ||
         add_type(module, &hecmod_call_spec, &st->call_type) < 0 ||
         add_type(module, &hecmod_pool_spec, &st->pool_type) < 0 ||
         add_type(module, &hecmod_shared_spec, &st->shared_type) < 0 ||
         add_type(module, &hecmod_commands_spec, &st->commands_type) < 0 ||
-        add_type(module, &hecmod_keyer_spec, &st->keyer_type) < 0)
+        add_type(module, &hecmod_keyer_spec, &st->keyer_type) < 0 ||
+        add_type(module, &hecmod_native_call_spec, &st->native_call_type) < 0)
         return -1;
     if (hecmod_words_init(st) < 0 || add_type(module, &hecmod_future_spec, &st->future_type) < 0 ||
         add_type(module, &hecmod_future_lock_spec, &st->future_lock_type) < 0 ||
@@ -136,6 +130,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(st->tasks_type);
     Py_VISIT(st->commands_type);
     Py_VISIT(st->keyer_type);
+    Py_VISIT(st->native_call_type);
     Py_VISIT(st->dumps);
     Py_VISIT(st->loads);
     Py_VISIT(st->cloud_dumps);
@@ -161,6 +156,7 @@ static int module_clear(PyObject *module)
         Py_CLEAR(st->words[i]);
     Py_CLEAR(st->commands_type);
     Py_CLEAR(st->keyer_type);
+    Py_CLEAR(st->native_call_type);
     Py_CLEAR(st->dumps);
     Py_CLEAR(st->loads);
     Py_CLEAR(st->protocol);

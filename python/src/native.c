@@ -6,26 +6,12 @@
  *   elements   T f(T, ...)                       called for each element
  *   blocks     R f(double, ..., T *, ..., N n)   called for each block of the loop
  */
-#include "state.h"
+#include "native.h"
 
-#define ARRAYS_MAX  6
-#define SCALARS_MAX 3
-#define INPUTS_MAX  3 /* of a function of elements */
-
+typedef hecmod_native native;
 typedef void (*code)(void);
-typedef struct native native;
 
-struct native {
-    code function;
-    int narrays, nscalars, ninputs; /* the first ninputs arrays are not named "out" */
-    Py_buffer views[ARRAYS_MAX];
-    char writes[ARRAYS_MAX];
-    Py_ssize_t steps[ARRAYS_MAX]; /* bytes from one index to the next; 0: the same for all */
-    double scalars[SCALARS_MAX];
-    int (*call_block)(const native *f, void **p, size_t n);
-    void (*call_elements)(code f, void **p, const Py_ssize_t *steps, size_t n);
-    PyThreadState *thread; /* of the caller, while the lock is given up */
-};
+#define INPUTS_MAX 3 /* of a function of elements */
 
 /* ---- functions of elements: a loop for each type and number of inputs ---- */
 
@@ -81,7 +67,7 @@ static const struct element_kind {
 #define A5 A4, p[4]
 #define A6 A5, p[5]
 #define CASE(R, N, d, a, END)                                                                      \
-    case (d) * (ARRAYS_MAX + 1) + (a):                                                             \
+    case (d) * (HECMOD_ARRAYS_MAX + 1) + (a):                                                      \
         END(((R(*)(D##d P##a, N))f->function)(S##d A##a, (N)n));
 #define CASES(R, N, d, END)                                                                        \
     CASE(R, N, d, 1, END)                                                                          \
@@ -97,7 +83,7 @@ static const struct element_kind {
 #define DEFINE_CALL(name, R, N, END)                                                               \
     static int name(const native *f, void **p, size_t n)                                           \
     {                                                                                              \
-        switch (f->nscalars * (ARRAYS_MAX + 1) + f->narrays) {                                     \
+        switch (f->nscalars * (HECMOD_ARRAYS_MAX + 1) + f->narrays) {                              \
             CASES(R, N, 0, END)                                                                    \
             CASES(R, N, 1, END)                                                                    \
             CASES(R, N, 2, END)                                                                    \
@@ -126,7 +112,7 @@ static const struct block_kind {
 static int run_elements(void *ctx, uint64_t begin, uint64_t end)
 {
     const native *f = ctx;
-    void *p[ARRAYS_MAX];
+    void *p[HECMOD_ARRAYS_MAX];
 
     for (int i = 0; i < f->narrays; i++)
         p[i] = (char *)f->views[i].buf + (Py_ssize_t)begin * f->steps[i];
@@ -138,7 +124,7 @@ static int run_elements(void *ctx, uint64_t begin, uint64_t end)
 static int run_blocks(void *ctx, uint64_t begin, uint64_t end)
 {
     const native *f = ctx;
-    void *p[ARRAYS_MAX];
+    void *p[HECMOD_ARRAYS_MAX];
     int r = 0;
 
     for (uint64_t at = begin, n; r == 0 && at < end; at += n) {
@@ -150,8 +136,7 @@ static int run_blocks(void *ctx, uint64_t begin, uint64_t end)
     return r;
 }
 
-/* Whether Ctrl-C, or another signal whose handler raises, has come meanwhile. */
-static int check_signals(void *ctx)
+int hecmod_native_check_signals(void *ctx)
 {
     native *f = ctx;
     int r;
@@ -162,7 +147,7 @@ static int check_signals(void *ctx)
     return r;
 }
 
-static PyObject *run(native *f, uint64_t n, const hec_parallel_options *options)
+int hecmod_native_run(native *f, uint64_t n, const hec_parallel_options *options)
 {
     hec_error err = {0};
     int r;
@@ -170,15 +155,14 @@ static PyObject *run(native *f, uint64_t n, const hec_parallel_options *options)
     f->thread = PyEval_SaveThread();
     r = hec_parallel_for(n, f->call_block ? run_blocks : run_elements, f, options, &err);
     PyEval_RestoreThread(f->thread);
-    if (r == 0)
-        Py_RETURN_NONE;
-    return r == HEC_EINTR && PyErr_Occurred() ? NULL : hecmod_raise(&err);
+    if (r < 0 && !(r == HEC_EINTR && PyErr_Occurred()))
+        hecmod_raise(&err);
+    return r < 0 ? -1 : 0;
 }
 
 /* ---- what is asked for ---- */
 
-/* Looks the kind up; 0, or -1 with an exception. */
-static int choose(native *f, const char *kind)
+int hecmod_native_choose(native *f, const char *kind)
 {
     for (size_t i = 0; i < sizeof element_kinds / sizeof *element_kinds; i++) {
         int inputs = f->narrays - 1;
@@ -203,7 +187,7 @@ static int take_buffers(native *f, PyObject *arrays, PyObject *steps, const char
 {
     Py_ssize_t count = PyTuple_GET_SIZE(arrays);
 
-    if (count < 1 || count > ARRAYS_MAX || PyTuple_GET_SIZE(steps) != count ||
+    if (count < 1 || count > HECMOD_ARRAYS_MAX || PyTuple_GET_SIZE(steps) != count ||
         (Py_ssize_t)strlen(writes) != count) {
         PyErr_SetString(PyExc_ValueError, "from 1 to 6 arrays, with a step and a letter for each");
         return -1;
@@ -236,9 +220,7 @@ static PyObject *name_of(const native *f, int i)
                           : PyUnicode_FromString("out");
 }
 
-/* Elements that are written must not be those that another index reads: what came out would depend
- * on who was first. */
-static int check_overlap(const native *f)
+int hecmod_native_check_overlap(const native *f)
 {
     for (int w = 0; w < f->narrays; w++)
         for (int i = 0; i < f->narrays; i++) {
@@ -265,7 +247,7 @@ static int take_scalars(native *f, PyObject *scalars)
 {
     Py_ssize_t count = PyTuple_GET_SIZE(scalars);
 
-    if (count > SCALARS_MAX) {
+    if (count > HECMOD_SCALARS_MAX) {
         PyErr_SetString(PyExc_ValueError, "at most 3 scalars");
         return -1;
     }
@@ -296,10 +278,11 @@ PyObject *hecmod_run_native(PyObject *module, PyObject *args)
     f.function = (code)(uintptr_t)address;
     options.threads = threads;
     options.grain = grain;
-    options.check = signals ? check_signals : NULL;
+    options.check = signals ? hecmod_native_check_signals : NULL;
     if (take_buffers(&f, arrays, steps, writes, n) == 0 && take_scalars(&f, scalars) == 0 &&
-        check_overlap(&f) == 0 && choose(&f, kind) == 0)
-        result = run(&f, n, &options);
+        hecmod_native_check_overlap(&f) == 0 && hecmod_native_choose(&f, kind) == 0 &&
+        hecmod_native_run(&f, n, &options) == 0)
+        result = Py_NewRef(Py_None);
     for (int i = 0; i < f.narrays; i++)
         PyBuffer_Release(&f.views[i]);
     return result;

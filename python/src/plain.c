@@ -123,23 +123,62 @@ static bool put_int(writer *w, PyObject *o)
     return !over && put_word(w, 'i', &value);
 }
 
-/* The pickle of a function that the receiver finds by its name, borrowed; NULL (no exception) where
- * it has to travel otherwise. */
+/* Follows "outer.inner" from a module on. New reference; NULL, without an exception, where it leads
+ * nowhere. */
+static PyObject *follow(PyObject *module, const char *path)
+{
+    PyObject *at = Py_NewRef(module);
+
+    while (at && *path) {
+        size_t n = strcspn(path, ".");
+        PyObject *name = PyUnicode_FromStringAndSize(path, (Py_ssize_t)n);
+
+        Py_XSETREF(at, name ? PyObject_GetAttr(at, name) : NULL);
+        Py_XDECREF(name);
+        path += path[n] ? n + 1 : n;
+    }
+    if (!at)
+        PyErr_Clear();
+    return at;
+}
+
+/* "module\0qualname" of a function that is found by that, as the pickler would name it; NULL where
+ * it is not, with or without an exception. New reference. */
+static PyObject *find_name(PyObject *func, bool of_main)
+{
+    PyObject *module = PyObject_GetAttrString(func, "__module__");
+    PyObject *qualname = PyObject_GetAttrString(func, "__qualname__"), *found = NULL, *name = NULL;
+    PyObject *home = module && PyUnicode_Check(module) && qualname && PyUnicode_Check(qualname)
+                         ? PyImport_GetModule(module)
+                         : NULL;
+    const char *text = home ? PyUnicode_AsUTF8(module) : NULL;
+    const char *path = text ? PyUnicode_AsUTF8(qualname) : NULL;
+
+    if (path && (strcmp(text, "__main__") == 0) == of_main)
+        found = follow(home, path);
+    if (found == func)
+        name = PyBytes_FromFormat("%s%c%s", text, 0, path);
+    Py_XDECREF(found);
+    Py_XDECREF(home);
+    Py_XDECREF(qualname);
+    Py_XDECREF(module);
+    return name;
+}
+
+/* The name of a function of another module than __main__, borrowed. NULL, without an exception,
+ * where it has to travel otherwise. */
 static PyObject *name_of(writer *w, PyObject *func)
 {
     hecmod_state *st = w->st;
     PyObject *name = PyDict_GetItemWithError(st->named, func);
 
-    if (name || PyErr_Occurred())
-        return name;
-    name = PyObject_CallFunctionObjArgs(st->dumps, func, st->protocol, NULL);
-    if (!name || !PyBytes_CheckExact(name) || PyBytes_GET_SIZE(name) > TEXT_MAX ||
-        hecmod_mentions_main(name) || PyDict_SetItem(st->named, func, name) < 0) {
-        PyErr_Clear();
-        Py_XDECREF(name);
-        return NULL;
+    if (!name && !PyErr_Occurred()) {
+        name = find_name(func, false);
+        if (name && PyDict_SetItem(st->named, func, name) < 0)
+            Py_CLEAR(name);
+        Py_XDECREF(name); /* the dict's */
     }
-    Py_DECREF(name); /* the dict's */
+    PyErr_Clear();
     return name;
 }
 
@@ -153,13 +192,11 @@ static bool put_new_function(writer *w, PyObject *func)
     name = name_of(w, func);
     if (name)
         return put_bytes(w, 'g', PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name));
-    PyErr_Clear();
     if (!w->known || !hecmod_is_steady(func, w->known))
         return false;
     /* Not kept: what is steady now need not be so at the next call. */
-    name = PyObject_CallFunctionObjArgs(w->st->dumps, func, w->st->protocol, NULL);
-    good = name && PyBytes_CheckExact(name) &&
-           put_bytes(w, 'g', PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name));
+    name = find_name(func, true);
+    good = name && put_bytes(w, 'g', PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name));
     PyErr_Clear();
     Py_XDECREF(name);
     return good;
@@ -328,6 +365,25 @@ static PyObject *get_bytes(reader *r)
     return from ? PyBytes_FromStringAndSize(from, (Py_ssize_t)length) : NULL;
 }
 
+/* Imports the module, should it not be there, and finds the function in it. New reference. */
+static PyObject *find_function(PyObject *name)
+{
+    const char *text = PyBytes_AS_STRING(name);
+    size_t n = strnlen(text, (size_t)PyBytes_GET_SIZE(name));
+    PyObject *module, *func;
+
+    if (n == (size_t)PyBytes_GET_SIZE(name)) {
+        PyErr_SetString(PyExc_ValueError, "a message names a function without its module");
+        return NULL;
+    }
+    module = PyImport_ImportModule(text);
+    func = module ? follow(module, text + n + 1) : NULL;
+    if (module && !func)
+        PyErr_Format(PyExc_AttributeError, "there is no %s in module %s here", text + n + 1, text);
+    Py_XDECREF(module);
+    return func;
+}
+
 /* The function of that name: looked up once. */
 static PyObject *get_function(reader *r)
 {
@@ -339,7 +395,7 @@ static PyObject *get_function(reader *r)
     if (func) {
         Py_INCREF(func);
     } else if (name && !PyErr_Occurred()) {
-        func = PyObject_CallFunctionObjArgs(st->loads, name, NULL);
+        func = find_function(name);
         if (PyDict_GET_SIZE(st->found) >= FUNCS_MAX)
             PyDict_Clear(st->found);
         if (func && PyDict_SetItem(st->found, name, func) < 0)

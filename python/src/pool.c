@@ -83,6 +83,7 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
     }
     if (choose_start(p, start, &o) < 0)
         return -1;
+    hecmod_prepare_pickle(p->st);
     hecmod_pool_take_lock(p);
     if (hec_pool_create(&o, &p->pool, &err) < 0)
         hecmod_raise(&err);

@@ -23,6 +23,7 @@
  *   native.c   native functions over arrays, on threads
  *   key.c      digests of values
  *   keyer.c    Keyer: the keys of tasks
+ *   steady_native.c   NativeCall: the same again, without the checks whose outcome is known
  */
 #ifndef PYHEC_STATE_H
 #define PYHEC_STATE_H
@@ -67,16 +68,16 @@ typedef struct hecmod_state {
     PyTypeObject *block_type, *call_type, *pool_type, *shared_type;
     PyTypeObject *future_type, *future_lock_type, *tasks_type;
     PyObject *words[HECMOD_WORDS];
-    PyTypeObject *commands_type, *keyer_type;
-    PyObject *dumps, *loads; /* of _pickle */
+    PyTypeObject *commands_type, *keyer_type, *native_call_type;
+    PyObject *dumps, *loads; /* of _pickle, once it was needed */
     PyObject *protocol;      /* 5 */
     PyObject *kw_buffers;    /* ("buffers",) */
     PyObject *kw_callback;   /* ("buffer_callback",) */
     PyObject *cloud_dumps;   /* cloudpickle.dumps, once it was needed */
     PyObject *errors;        /* the module pyhec._errors, once it was needed */
     PyObject *unsendable; /* its class Unsendable: stands for an input that could not be packed */
-    PyObject *named;      /* dict: function -> the pickle of its name, of those that have one */
-    PyObject *found;      /* dict: such a pickle -> function */
+    PyObject *named;      /* dict: function -> "module\0name", of those that are found by it */
+    PyObject *found;      /* dict: such a name -> function */
     hecmod_bytes scratch; /* memory to write messages in, while nobody does */
     long frozen_at_start; /* objects that the interpreter itself has frozen: some hundred in 3.12 */
     bool in_worker;       /* this process is a worker of a pool */
@@ -110,6 +111,10 @@ typedef struct hecmod_way {
     struct hecmod_call *call; /* on the way to workers: the call, or NULL */
     bool for_all;             /* every worker gets this */
 } hecmod_way;
+
+/* Before workers are forked: gets the pickler, so that they have it, where that costs little
+ * because what it needs is there already. */
+void hecmod_prepare_pickle(hecmod_state *st);
 
 /* Packs obj into the outbox: large buffers as blocks, the rest as payload. What the plain pickler
  * cannot do, or would do by a reference to __main__ that the receiver may not have, cloudpickle
@@ -244,6 +249,9 @@ int hecmod_future_settle(PyObject *future, PyObject *value, PyObject *exception)
 extern PyType_Spec hecmod_tasks_spec;
 /* command.c */
 extern PyType_Spec hecmod_commands_spec;
+
+/* steady_native.c */
+extern PyType_Spec hecmod_native_call_spec;
 
 /* column.c */
 PyObject *hecmod_encode_column(PyObject *module, PyObject *args);

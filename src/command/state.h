@@ -50,7 +50,7 @@ typedef struct hec__place {
     uint64_t deadline_ns; /* HEC__NEVER: none */
     uint64_t look_ns;     /* without a pidfd: when to look whether it has ended */
     uint64_t look_every_ns;
-    uint64_t listen_ns; /* when its output is to be listened to, if it runs so long */
+    uint64_t listen_ns;  /* when its output is to be listened to, if it runs so long */
     uint64_t parent_rss; /* the largest that this process was when it was started, bytes */
 } hec__place;
 
@@ -100,9 +100,9 @@ int hec__command_refusal(const hec_commands *c, const hec__place *p, const hec_c
 void hec__capture_pump(hec_commands *c, hec__capture *k);
 void hec__capture_close(hec_commands *c, hec__capture *k);
 
-/* Most commands are over before this, and what they wrote waits in the pipe: to be woken for it, and
- * for the end of each stream, would cost a core that others need. One that writes more than a pipe
- * holds waits so long, once. */
+/* Most commands are over before this, and what they wrote waits in the pipe: to be woken for it,
+ * and for the end of each stream, would cost a core that others need. One that writes more than a
+ * pipe holds waits so long, once. */
 #define HEC__LISTEN_NS UINT64_C(3000000)
 
 /* Has the watch tell of output from now on; what it has no room for is looked at again later. */

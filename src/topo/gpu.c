@@ -83,12 +83,15 @@ static int read_devices(hec_topology *t, const char *prefix, int first, const ch
     return 0;
 }
 
-static int read_files(hec_topology *t, hec_error *err)
+static int read_files(hec_topology *t, bool amd, hec_error *err)
 {
-    int r = read_devices(t, "/dev/nvidia", 0, "nvidia", err);
+    int r = 0;
 
+    /* Without these there is none, and every pool that is made need not look for 64. */
+    if (hec__file_exists(t->root, "/dev/nvidiactl") || hec__file_exists(t->root, "/dev/nvidia0"))
+        r = read_devices(t, "/dev/nvidia", 0, "nvidia", err);
     t->gpu_reason = t->n_gpus ? "device files /dev/nvidia*" : "no device files";
-    if (r < 0 || t->n_gpus || !hec__file_exists(t->root, "/dev/kfd"))
+    if (r < 0 || t->n_gpus || !amd)
         return r;
     /* Render nodes exist for any graphics card; with /dev/kfd they are AMD's. */
     t->gpu_reason = "device files /dev/kfd and /dev/dri/renderD*";
@@ -118,5 +121,5 @@ int hec__topology_read_gpus(hec_topology *t, hec_error *err)
             kind = "amd";
         return read_list(t, variables[i].name, value, kind, err);
     }
-    return read_files(t, err);
+    return read_files(t, amd, err);
 }
