@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 ARGS ?=
 export PYTHON
 
-.PHONY: help setup run test check lint asan tsan valgrind model arm pythons bench install dist format clean
+.PHONY: help setup run test check lint asan tsan valgrind model arm pythons soak bench install dist format clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -49,6 +49,10 @@ arm: setup ## cross-build for 64-bit Arm and run the C tests under qemu-user
 
 pythons: setup ## the Python tests on every supported Python found
 	@.venv/bin/python tools/pythons $(ARGS)
+
+soak: setup ## ten minutes of kills, stops and short memory (ARGS="--minutes 60 --seed 7")
+	@tools/install_wheel .venv
+	.venv/bin/python tests/soak/soak.py $(ARGS)
 
 bench: ## measure against other tools (ARGS=--quick: under three minutes)
 	@tools/setup bench

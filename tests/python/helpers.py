@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -163,6 +164,60 @@ class Script:
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
+
+
+#: Names in shared memory that other tools give, which may run meanwhile.
+_OTHERS = re.compile(r"(sem\.)?(joblib|loky|mp-|pym-|psm_|vader|sm_segment|hec-test)")
+
+
+class Remains:
+    """What is left of a program: processes, by a mark in their environment, wherever they have gone;
+    names in shared memory; System V segments; and files, in a folder for temporary ones of its own
+    and in the folder it runs in.
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder, self._tmp = folder, folder / "tmp"
+        self._tmp.mkdir()
+        self._mark = f"HEC_TEST_MARK={os.urandom(8).hex()}"
+        self._before = self._names()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What the program has to have in its environment."""
+        name, _, value = self._mark.partition("=")
+        return {name: value, "TMPDIR": str(self._tmp)}
+
+    def processes(self) -> list[int]:
+        """Those that live."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+            except OSError:
+                continue
+            if self._mark.encode() in environment.split(b"\0") and not is_gone(int(pid)):
+                found.append(int(pid))
+        return found
+
+    def _names(self) -> set[str]:
+        with open("/proc/sysvipc/shm") as f:
+            segments = {"segment " + line.split()[1] for line in f.readlines()[1:]}
+        files = {str(p) for p in self._folder.rglob("*") if not p.is_dir()}
+        shared = (n for n in os.listdir("/dev/shm") if not _OTHERS.match(n))
+        return {*segments, *files, *(f"/dev/shm/{n}" for n in shared)}
+
+    def files(self) -> list[str]:
+        """Names that were not there before, but for the program's text and the tests' own notes."""
+        new = self._names() - self._before
+        return sorted(n for n in new if not n.endswith((".note", "/script.py")))
+
+    def nothing(self, seconds: float) -> bool:
+        """Whether nothing is left, in the given time."""
+        return wait_until(lambda: not self.processes() and not self.files(), seconds)
+
+    def __repr__(self) -> str:
+        return f"processes {self.processes()}, files {self.files()}"
 
 
 def _hear_interrupts() -> None:

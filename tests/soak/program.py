@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""The program that a soak torments: one of the ways to make a call, over tasks that follow from a
+seed. Ends with 0 and writes what became of every task, or is killed and started again.
+
+    python tests/soak/program.py HOW SEED TASKS OUT
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import functools
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import work
+
+import pyhec
+from pyhec import parallel_processing as pp
+
+#: Signals by which others kill workers: whoever dies of these did nothing wrong and runs again.
+FOREIGN = {signal.SIGKILL, signal.SIGTERM, signal.SIGABRT, signal.SIGBUS}
+WORKERS = 3
+
+Found = Iterable[tuple[int, Any]]
+
+
+class Account:
+    """What is known of every task. Each is said once, at once."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.ends: dict[int, str] = {}
+
+    def settle(self, i: int, end: str) -> None:
+        """Task i has ended in this way."""
+        if self.ends.get(i, end) != end:
+            raise SystemExit(f"task {i} ended as {self.ends[i]!r}, and then as {end!r}")
+        self.ends[i] = end
+        work.log("acks", f"{os.environ['HEC_SOAK_LIFE']} {i}")
+
+    def take(self, i: int, result: Any) -> None:
+        """A result, or an exception in its place. Who died by another's hand stays open."""
+        if isinstance(result, pyhec.WorkerDied):
+            if result.signal in FOREIGN:
+                return
+            how = result.signal, result.exitcode
+            self.settle(i, f"died of signal {how[0]}" if how[0] else f"left with {how[1]}")
+        elif isinstance(result, work.Trouble):
+            self.settle(i, f"raised {result}")
+        elif isinstance(result, BaseException):
+            raise result
+        elif result[0] != i:
+            raise SystemExit(f"task {i} has the result of task {result[0]}")
+        else:
+            self.settle(i, work.digest(result))
+
+    def left(self) -> list[int]:
+        """The tasks that are not over."""
+        return [i for i in range(self.total) if i not in self.ends]
+
+
+def pool_map(task: Callable[[int], Any], numbers: list[int]) -> Found:
+    with pyhec.Pool(WORKERS) as pool:
+        return zip(numbers, pool.map(task, numbers, on_error="return"))
+
+
+def parallel(task: Callable[[int], Any], numbers: list[int]) -> Found:
+    calls = (pyhec.delayed(task)(i) for i in numbers)
+    return zip(numbers, pyhec.Parallel(WORKERS, on_error="return")(calls))
+
+
+def executor(task: Callable[[int], Any], numbers: list[int]) -> Iterator[tuple[int, Any]]:
+    with pyhec.Executor(WORKERS) as executor_:
+        futures = [executor_.submit(task, i) for i in numbers]
+        for i, future in zip(numbers, futures):
+            yield i, future.exception() or future.result()
+
+
+def imap(task: Callable[[int], Any], numbers: list[int]) -> Iterator[tuple[int, Any]]:
+    with pyhec.Pool(WORKERS) as pool:
+        for i, result in zip(numbers, pool.imap(task, iter(numbers))):
+            yield i, result
+
+
+def imap_unordered(task: Callable[[int], Any], numbers: list[int]) -> Iterator[tuple[int, Any]]:
+    with pyhec.Pool(WORKERS) as pool:
+        for result in pool.imap_unordered(task, iter(numbers)):
+            yield result[0], result
+
+
+def chunk(task: Callable[[int], Any], numbers: list[int]) -> list[tuple[int, Any]]:
+    return [task(i) for i in numbers]
+
+
+def parallelize(task: Callable[[int], Any], numbers: list[int]) -> Iterator[tuple[int, Any]]:
+    whole = pp.parallelize(functools.partial(chunk, task), numbers, WORKERS)
+    for result in whole:
+        yield result[0], result
+
+
+WAYS: dict[str, Callable[[Callable[[int], Any], list[int]], Found]] = {
+    "map": pool_map, "parallel": parallel, "executor": executor, "imap": imap,
+    "imap_unordered": imap_unordered, "parallelize": parallelize,
+}  # fmt: skip
+#: Ways that can go on after a task has failed.
+FAILING = {"map", "parallel", "executor"}
+
+
+def salvage(account: Account, error: BaseException) -> None:
+    """What a call had done when it ended in an error, where it says so."""
+    whole = pyhec.partial(error)
+    for part in whole.results if whole is not None else []:
+        for result in part if isinstance(part, list) else []:
+            account.take(result[0], result)
+
+
+def run_tasks(how: str, seed: int, account: Account) -> None:
+    """Calls until every task is over: workers die of signals that are not the tasks' fault."""
+    task = functools.partial(work.task, seed, how in FAILING)
+    while account.left():
+        try:
+            for i, result in WAYS[how](task, account.left()):
+                account.take(i, result)
+        except pyhec.WorkerDied as error:
+            if error.signal not in FOREIGN:
+                raise
+            salvage(account, error)
+
+
+def run_commands(how: str, seed: int, account: Account) -> None:
+    """The same with programs."""
+    while account.left():
+        numbers = account.left()
+        commands = [work.command(seed, i) for i in numbers]
+        if how == "commands":
+            results = iter(pyhec.run_commands(commands, n_jobs=WORKERS, check=False))
+        else:
+            results = pyhec.iter_commands(iter(commands), n_jobs=WORKERS, check=False)
+        for i, result in zip(numbers, results):
+            if -(result.returncode or 0) not in FOREIGN:
+                account.settle(i, f"{result.returncode} {result.stdout}")
+
+
+def main() -> None:
+    how, seed, tasks, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    account = Account(tasks)
+    (run_commands if how.endswith("commands") else run_tasks)(how, seed, account)
+    ends = [account.ends[i] for i in range(tasks)]
+    with open(out + ".new", "w", encoding="utf-8") as stream:
+        json.dump(ends, stream)
+    os.rename(out + ".new", out)
+
+
+if __name__ == "__main__":
+    main()
