@@ -36,7 +36,8 @@ extern "C" {
     X(HEC_EINTR, -8, "interrupted", 5, "InterruptedError")                                         \
     X(HEC_ECLOSED, -9, "closed", 5, "RuntimeError")                                                \
     X(HEC_ECALLBACK, -10, "the caller's function failed", 5, "RuntimeError")                       \
-    X(HEC_EINTERNAL, -11, "internal error", 5, "RuntimeError")
+    X(HEC_EINTERNAL, -11, "internal error", 5, "RuntimeError")                                     \
+    X(HEC_EPERM, -12, "not permitted", 3, "PermissionError")
 
 enum hec_error_code {
 #define HEC_ERROR_ENUM(name, code, text, status, python) name = (code),

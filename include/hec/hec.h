@@ -13,6 +13,7 @@
 #include <hec/zygote.h>
 #include <hec/parallel.h>
 #include <hec/command.h>
+#include <hec/journal.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Little-endian integers at fixed places. Each field is written and read by itself, so that the
+ * bytes do not depend on what a compiler makes of a struct.
+ */
+#include "journal/format.h"
+
+#include "base/error.h"
+#include "base/hash.h"
+
+#include <endian.h>
+#include <string.h>
+
+#define VERSION   1u
+#define SIZE_MOST (UINT64_C(1) << 60) /* no file is larger; sums below it do not wrap */
+
+static const unsigned char file_magic[8] = {0x89, 'H', 'E', 'C', 'J', '\r', '\n', 0x1a};
+
+static void put16(unsigned char *to, uint16_t v)
+{
+    v = htole16(v);
+    memcpy(to, &v, sizeof v);
+}
+
+static void put32(unsigned char *to, uint32_t v)
+{
+    v = htole32(v);
+    memcpy(to, &v, sizeof v);
+}
+
+static void put64(unsigned char *to, uint64_t v)
+{
+    v = htole64(v);
+    memcpy(to, &v, sizeof v);
+}
+
+static uint16_t get16(const unsigned char *from)
+{
+    uint16_t v;
+
+    memcpy(&v, from, sizeof v);
+    return le16toh(v);
+}
+
+static uint32_t get32(const unsigned char *from)
+{
+    uint32_t v;
+
+    memcpy(&v, from, sizeof v);
+    return le32toh(v);
+}
+
+static uint64_t get64(const unsigned char *from)
+{
+    uint64_t v;
+
+    memcpy(&v, from, sizeof v);
+    return le64toh(v);
+}
+
+void hec__jfile_put(unsigned char to[HEC__JFILE_SIZE], const unsigned char id[16], uint64_t time_ns)
+{
+    memset(to, 0, HEC__JFILE_SIZE);
+    memcpy(to, file_magic, sizeof file_magic);
+    put32(to + 8, VERSION);
+    memcpy(to + 16, id, 16);
+    put64(to + 32, time_ns);
+    put64(to + 56, hec__hash64(to, 56, 0));
+}
+
+int hec__jfile_get(const unsigned char from[HEC__JFILE_SIZE], uint64_t *ret_seed, hec_error *err)
+{
+    if (memcmp(from, file_magic, sizeof file_magic) != 0)
+        return hec__fail(err, HEC_EFORMAT, 0, "it is no journal of hec");
+    if (get64(from + 56) != hec__hash64(from, 56, 0))
+        return hec__fail(err, HEC_EFORMAT, 0, "its first 64 bytes are damaged");
+    if (get32(from + 8) != VERSION || get32(from + 12) != 0)
+        return hec__fail(err, HEC_EFORMAT, 0,
+                         "a newer hec has made it (format %u): this one reads format %u",
+                         get32(from + 8), VERSION);
+    *ret_seed = get64(from + 16);
+    return 0;
+}
+
+static void put_entry(unsigned char *to, const hec_journal_entry *e)
+{
+    memcpy(to, e->key, HEC_KEY_SIZE);
+    put64(to + 16, e->task);
+    put64(to + 24, e->usage.started_ns);
+    put64(to + 32, e->usage.duration_ns);
+    put64(to + 40, e->usage.cpu_ns);
+    put64(to + 48, e->usage.max_rss);
+    put32(to + 56, (uint32_t)e->usage.pid);
+    put32(to + 60, e->usage.attempt);
+    put32(to + 64, (uint32_t)e->verdict);
+    put32(to + 68, (uint32_t)e->detail);
+}
+
+void hec__jentry_get(const unsigned char *top, uint32_t i, hec_journal_entry *ret)
+{
+    const unsigned char *from = top + HEC__JHEAD_SIZE + (size_t)i * HEC__JENTRY_SIZE;
+
+    *ret = (hec_journal_entry){.task = get64(from + 16),
+                               .verdict = (int32_t)get32(from + 64),
+                               .detail = (int32_t)get32(from + 68),
+                               .usage = {.started_ns = get64(from + 24),
+                                         .duration_ns = get64(from + 32),
+                                         .cpu_ns = get64(from + 40),
+                                         .max_rss = get64(from + 48),
+                                         .pid = (int32_t)get32(from + 56),
+                                         .attempt = get32(from + 60)}};
+    memcpy(ret->key, from, HEC_KEY_SIZE);
+}
+
+void hec__jpart_get(const unsigned char *top, const hec__jhead *h, uint32_t i,
+                    hec_journal_part *ret)
+{
+    const unsigned char *from = top + HEC__JHEAD_SIZE + (size_t)h->nentries * HEC__JENTRY_SIZE +
+                                (size_t)i * HEC__JPART_SIZE;
+
+    *ret = (hec_journal_part){.kind = get16(from),
+                              .format = get16(from + 2),
+                              .entry = get32(from + 4),
+                              .size = (size_t)get64(from + 8)};
+}
+
+/* Of bytes 0 to 47, and of what comes behind the header. */
+static uint64_t head_check(const unsigned char *top, const hec__jhead *h, uint64_t seed)
+{
+    hec__hasher hasher;
+
+    hec__hasher_init(&hasher, seed);
+    hec__hasher_add(&hasher, top, 48);
+    hec__hasher_add(&hasher, top + HEC__JHEAD_SIZE, hec__jtop_size(h) - HEC__JHEAD_SIZE);
+    return hec__hasher_sum(&hasher);
+}
+
+void hec__jtop_put(unsigned char *to, hec__jhead *h, const hec_journal_entry *entries,
+                   const hec_journal_part *parts, uint64_t seed)
+{
+    unsigned char *at = to + HEC__JHEAD_SIZE;
+
+    memcpy(to, HEC__JMAGIC, HEC__JMAGIC_SIZE);
+    put16(to + 4, h->kind);
+    put16(to + 6, 0);
+    put32(to + 8, h->nentries);
+    put32(to + 12, h->nparts);
+    put64(to + 16, h->size);
+    put64(to + 24, h->seq);
+    put64(to + 32, h->time_ns);
+    put64(to + 40, h->data_check);
+    for (uint32_t i = 0; i < h->nentries; i++, at += HEC__JENTRY_SIZE)
+        put_entry(at, &entries[i]);
+    for (uint32_t i = 0; i < h->nparts; i++, at += HEC__JPART_SIZE) {
+        put16(at, parts[i].kind);
+        put16(at + 2, parts[i].format);
+        put32(at + 4, parts[i].entry);
+        put64(at + 8, parts[i].size);
+    }
+    h->head_check = head_check(to, h, seed);
+    put64(to + 48, h->head_check);
+}
+
+bool hec__jhead_get(const unsigned char *from, uint64_t left, hec__jhead *ret)
+{
+    hec__jhead h;
+
+    if (left < HEC__JHEAD_SIZE || memcmp(from, HEC__JMAGIC, HEC__JMAGIC_SIZE) != 0)
+        return false;
+    h = (hec__jhead){.kind = get16(from + 4),
+                     .nentries = get32(from + 8),
+                     .nparts = get32(from + 12),
+                     .size = get64(from + 16),
+                     .seq = get64(from + 24),
+                     .time_ns = get64(from + 32),
+                     .data_check = get64(from + 40),
+                     .head_check = get64(from + 48)};
+    if (h.nentries > HEC_JOURNAL_ENTRIES_MAX || h.nparts > HEC_JOURNAL_PARTS_MAX ||
+        h.size > SIZE_MOST || hec__jsize(&h) > left)
+        return false;
+    *ret = h;
+    return true;
+}
+
+/* The same sum for what is to be written and for what was read. */
+static bool add_part(const hec_journal_part *p, uint32_t nentries, uint64_t *sum)
+{
+    if (p->size > SIZE_MOST - *sum || p->entry > nentries)
+        return false;
+    *sum += hec__jpad(p->size);
+    return *sum <= SIZE_MOST;
+}
+
+bool hec__jparts_size(const hec_journal_part *parts, uint32_t m, uint32_t nentries,
+                      uint64_t *ret_size)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < m; i++)
+        if (!add_part(&parts[i], nentries, &sum))
+            return false;
+    *ret_size = sum;
+    return true;
+}
+
+bool hec__jtop_check(const unsigned char *top, const hec__jhead *h, uint64_t seed)
+{
+    uint64_t sum = 0;
+
+    if (head_check(top, h, seed) != h->head_check)
+        return false;
+    for (uint32_t i = 0; i < h->nparts; i++) {
+        hec_journal_part p;
+
+        hec__jpart_get(top, h, i, &p);
+        if (!add_part(&p, h->nentries, &sum))
+            return false;
+    }
+    return sum == h->size;
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+#include "journal/lockfile.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "journal/guard.h"
+#include "sys/file.h"
+#include "sys/shm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEXT_MAX 1024
+#define LOOK_NS  250000000L               /* between two looks at a lock */
+#define OLD_NS   (4 * HEC__JLOCK_VOID_NS) /* a lock this old is void without being watched */
+
+/* What a lock says. Numbers are 0 and texts empty where it does not. */
+typedef struct lock {
+    char host[80], boot[48], id[33];
+    long long pid, started, pidns;
+    uint64_t time_ns; /* its modification */
+    bool there;
+} lock;
+
+uint64_t hec__boot_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int hec__jrandom_hex(char ret[33], hec_error *err)
+{
+    unsigned char bytes[16];
+
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return hec__fail(err, HEC_ESYS, errno, "cannot get random bytes");
+    for (int i = 0; i < 16; i++)
+        snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
+
+static void host_name(char *buf, size_t size)
+{
+    if (gethostname(buf, size) < 0)
+        snprintf(buf, size, "?");
+    buf[size - 1] = '\0';
+    for (char *c = buf; *c; c++)
+        if (*c == '/' || (unsigned char)*c <= ' ')
+            *c = '_';
+}
+
+void hec__jlock_me(char *buf, size_t size)
+{
+    char host[65];
+
+    host_name(host, sizeof host);
+    snprintf(buf, size, "%s-%d", host, (int)getpid());
+}
+
+/* When a process was started, in ticks of the kernel, and whether it is more than a corpse. */
+static bool process_started(long long pid, long long *ret)
+{
+    HEC_AUTO_STRBUF b;
+    char path[64], state;
+    const char *p;
+
+    hec__strbuf_init(&b);
+    snprintf(path, sizeof path, "/proc/%lld/stat", pid);
+    if (hec__file_read("", path, &b, NULL) < 0)
+        return false;
+    p = strrchr(b.data, ')'); /* the name before it may hold anything */
+    if (!p || p[1] != ' ')
+        return false;
+    state = p[2];
+    for (int field = 3; p && field <= 22; field++)
+        p = strchr(p + 1, ' ');
+    if (!p || state == 'Z' || state == 'X')
+        return false;
+    *ret = strtoll(p, NULL, 10);
+    return true;
+}
+
+/* Who this is, but for the id. */
+static void describe_me(lock *me)
+{
+    HEC_AUTO_STRBUF boot;
+    struct stat st;
+
+    *me = (lock){.pid = getpid()};
+    hec__strbuf_init(&boot);
+    host_name(me->host, sizeof me->host - 15);
+    if (hec__file_read("", "/proc/sys/kernel/random/boot_id", &boot, NULL) == 0)
+        snprintf(me->boot, sizeof me->boot, "%.*s", (int)strcspn(boot.data, "\n"), boot.data);
+    if (stat("/proc/self/ns/pid", &st) == 0)
+        me->pidns = (long long)st.st_ino;
+    if (!process_started(me->pid, &me->started))
+        me->boot[0] = '\0'; /* no /proc: nobody could look for this process there */
+}
+
+/* "name=value\n": the value of a name, cut to size; empty where there is none. */
+static void value_of(const char *text, const char *name, char *ret, size_t size)
+{
+    size_t n = strlen(name);
+
+    ret[0] = '\0';
+    for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, n) == 0 && line[n] == '=') {
+            snprintf(ret, size, "%.*s", (int)strcspn(line + n + 1, "\n"), line + n + 1);
+            return;
+        }
+    }
+}
+
+static long long number_of(const char *text, const char *name)
+{
+    char value[32];
+
+    value_of(text, name, value, sizeof value);
+    return strtoll(value, NULL, 10);
+}
+
+static uint64_t modified_ns(const struct stat *st)
+{
+    return (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
+}
+
+/* Reads the lock anew: opening is what makes NFS ask its server. */
+static int read_lock(const hec__jlockfile *l, const char *path, lock *ret, hec_error *err)
+{
+    HEC_AUTO_FD fd = -1;
+    char text[TEXT_MAX];
+    struct stat st;
+    ssize_t n;
+    int r = hec__jguard_file(l->dir, path, l->name, O_RDONLY, &fd, err);
+
+    *ret = (lock){0};
+    if (r == HEC_ENOENT)
+        return 0;
+    if (r < 0)
+        return r;
+    n = pread(fd, text, sizeof text - 1, 0);
+    if (n < 0 || fstat(fd, &st) < 0) {
+        if (errno == ESTALE) /* it was taken away on the server */
+            return 0;
+        return hec__fail(err, HEC_EIO, errno, "cannot read '%.100s' beside '%.80s'", l->name, path);
+    }
+    text[n] = '\0';
+    ret->there = true;
+    ret->time_ns = modified_ns(&st);
+    value_of(text, "host", ret->host, sizeof ret->host);
+    value_of(text, "boot", ret->boot, sizeof ret->boot);
+    value_of(text, "id", ret->id, sizeof ret->id);
+    ret->pid = number_of(text, "pid");
+    ret->started = number_of(text, "started");
+    ret->pidns = number_of(text, "pidns");
+    return 0;
+}
+
+static bool same_lock(const lock *a, const lock *b)
+{
+    return a->there && b->there && strcmp(a->id, b->id) == 0;
+}
+
+/* Writes who this is into a new file. */
+static int fill(hec__jlockfile *l, int fd, const char *path, hec_error *err)
+{
+    char text[TEXT_MAX];
+    lock me;
+    int n;
+
+    describe_me(&me);
+    n = snprintf(text, sizeof text, "host=%s\npid=%lld\nstarted=%lld\nboot=%s\npidns=%lld\nid=%s\n",
+                 me.host, me.pid, me.started, me.boot, me.pidns, l->id);
+    /* Other machines see what has been synced. */
+    if (write(fd, text, (size_t)n) != n || fsync(fd) < 0)
+        return hec__fail(err, HEC_EIO, errno, "cannot write '%.100s' beside '%.80s'", l->name,
+                         path);
+    return 0;
+}
+
+/* The clock of the file system: the time of a file that was just made; 0: not known. */
+static uint64_t file_time(const hec__jlockfile *l)
+{
+    char name[NAME_MAX + 1], me[128];
+    struct stat st;
+    uint64_t ns = 0;
+
+    hec__jlock_me(me, sizeof me);
+    if (snprintf(name, sizeof name, "%s.now-%s", l->name, me) >= (int)sizeof name)
+        return 0;
+
+    HEC_AUTO_FD fd = openat(l->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0 && futimens(fd, NULL) == 0 && fstat(fd, &st) == 0)
+        ns = modified_ns(&st);
+    if (fd >= 0 || errno == EEXIST)
+        unlinkat(l->dir, name, 0);
+    return ns;
+}
+
+static int in_use(const lock *k, const char *path, hec_error *err)
+{
+    return hec__fail(err, HEC_EAGAIN, 0,
+                     "process %lld on host %.60s writes the journal '%.90s': wait for its end, or "
+                     "use another",
+                     k->pid, k->host[0] ? k->host : "?", path);
+}
+
+/* On this machine the kernel knows. 1: void, HEC_EAGAIN: in use, 0: nobody knows here. */
+static int judge_here(const lock *k, const char *path, hec_error *err)
+{
+    long long started = 0;
+    lock me;
+
+    describe_me(&me);
+    if (!k->boot[0] || k->pidns != me.pidns || strcmp(k->boot, me.boot) != 0)
+        return 0;
+    if (process_started(k->pid, &started) && started == k->started)
+        return in_use(k, path, err);
+    return 1;
+}
+
+/* A signal ends the wait. */
+static int doze(hec_error *err)
+{
+    struct timespec ts = {0, LOOK_NS};
+
+    if (nanosleep(&ts, NULL) < 0 && errno == EINTR)
+        return hec__fail(err, HEC_EINTR, EINTR, "stopped waiting for a journal");
+    return 0;
+}
+
+/* Of a lock that only its time tells of. 1: it is void, or not there any more; HEC_EAGAIN. */
+static int judge_by_time(const hec__jlockfile *l, lock *k, const char *path, hec_error *err)
+{
+    uint64_t began = hec__boot_ns(), now = file_time(l);
+    uint64_t age = now > k->time_ns ? now - k->time_ns : 0;
+    lock again;
+
+    for (;;) {
+        uint64_t watched = hec__boot_ns() - began;
+        int r;
+
+        if (watched >= HEC__JLOCK_VOID_NS || (now && age + watched >= OLD_NS))
+            return 1;
+        r = doze(err);
+        if (r == 0)
+            r = read_lock(l, path, &again, err);
+        if (r < 0)
+            return r;
+        if (!same_lock(&again, k))
+            return 1;
+        if (again.time_ns != k->time_ns)
+            return in_use(&again, path, err);
+    }
+}
+
+/* Makes the file NAME.SUFFIX of this process's, for a moment. */
+static int make_beside(const hec__jlockfile *l, const char *suffix, char *name, size_t size)
+{
+    if (snprintf(name, size, "%s.%s", l->name, suffix) >= (int)size) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return openat(l->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
+/* Puts a new lock over a void one, alone: 1: done, 0: look again. */
+static int replace_alone(hec__jlockfile *l, const lock *k, const char *path, hec_error *err)
+{
+    char name[NAME_MAX + 1], me[128];
+    lock again;
+    int r = read_lock(l, path, &again, err);
+
+    if (r < 0)
+        return r;
+    if (!same_lock(&again, k) || again.time_ns != k->time_ns)
+        return 0;
+    hec__jlock_me(me, sizeof me);
+
+    HEC_AUTO_FD fd = hec__above_stdio(make_beside(l, me, name, sizeof name));
+
+    if (fd < 0)
+        return hec__fail(err, HEC_EIO, errno, "cannot make a lock beside '%.120s'", path);
+    r = fill(l, fd, path, err);
+    if (r == 0 && renameat(l->dir, name, l->dir, l->name) < 0)
+        r = hec__fail(err, HEC_EIO, errno, "cannot rename a lock beside '%.120s'", path);
+    if (r < 0) {
+        unlinkat(l->dir, name, 0);
+        return r;
+    }
+    l->fd = fd;
+    fd = -1;
+    return 1;
+}
+
+/* Whether the file `name` is so old that whoever made it for a moment must be dead. */
+static bool is_old(const hec__jlockfile *l, const char *name)
+{
+    uint64_t now = file_time(l);
+    struct stat st;
+
+    return fstatat(l->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && now > modified_ns(&st) &&
+           now - modified_ns(&st) >= HEC__JLOCK_VOID_NS;
+}
+
+static int replace(hec__jlockfile *l, const lock *k, const char *path, hec_error *err)
+{
+    char name[NAME_MAX + 1];
+    HEC_AUTO_FD fd = make_beside(l, "take", name, sizeof name);
+    int r;
+
+    if (fd < 0 && errno == EEXIST) { /* somebody else is at it */
+        if (is_old(l, name))
+            unlinkat(l->dir, name, 0);
+        return doze(err);
+    }
+    if (fd < 0)
+        return hec__fail(err, HEC_EIO, errno, "cannot make a lock beside '%.120s'", path);
+    r = replace_alone(l, k, path, err);
+    unlinkat(l->dir, name, 0);
+    return r;
+}
+
+/* One attempt: 1: taken, 0: look again. */
+static int attempt(hec__jlockfile *l, const char *path, hec_error *err)
+{
+    HEC_AUTO_FD fd = hec__above_stdio(
+        openat(l->dir, l->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    lock k;
+    int r;
+
+    if (fd >= 0) {
+        r = fill(l, fd, path, err);
+        if (r < 0) {
+            unlinkat(l->dir, l->name, 0);
+            return r;
+        }
+        l->fd = fd;
+        fd = -1;
+        return 1;
+    }
+    if (errno != EEXIST)
+        return hec__fail(err, errno == EACCES || errno == EROFS ? HEC_EPERM : HEC_EIO, errno,
+                         "cannot make '%.100s' beside '%.80s'", l->name, path);
+    r = read_lock(l, path, &k, err);
+    if (r < 0 || !k.there)
+        return r;
+    r = judge_here(&k, path, err);
+    if (r == 0)
+        r = judge_by_time(l, &k, path, err);
+    return r < 0 ? r : replace(l, &k, path, err);
+}
+
+int hec__jlock_take(hec__jlockfile *l, int dir, const char *name, const char *path, hec_error *err)
+{
+    uint64_t began = hec__boot_ns();
+    int r;
+
+    *l = (hec__jlockfile){.dir = dir, .fd = -1};
+    if (snprintf(l->name, sizeof l->name, "%s.lock", name) >= (int)sizeof l->name)
+        return hec__fail(err, HEC_EINVAL, ENAMETOOLONG, "the journal '%.120s'", path);
+    r = hec__jrandom_hex(l->id, err);
+    if (r < 0)
+        return r;
+    do {
+        l->beat_ns = hec__boot_ns();
+        r = attempt(l, path, err);
+        if (r == 0 && hec__boot_ns() - began > 3 * HEC__JLOCK_VOID_NS)
+            r = hec__fail(err, HEC_EAGAIN, 0, "others open the journal '%.120s' all the time",
+                          path);
+    } while (r == 0);
+    return r < 0 ? r : 0;
+}
+
+int hec__jlock_beat(hec__jlockfile *l, hec_error *err)
+{
+    uint64_t now = hec__boot_ns();
+    lock k;
+    int r = read_lock(l, "the journal", &k, err);
+
+    if (r < 0)
+        return r;
+    if (!k.there || strcmp(k.id, l->id) != 0)
+        return hec__fail(err, HEC_EAGAIN, 0,
+                         "the journal is not written any more: process %lld on host %.60s has "
+                         "taken it over ('%.80s')",
+                         k.pid, k.there ? k.host : "?", l->name);
+    if (futimens(l->fd, NULL) < 0)
+        return hec__fail(err, HEC_EIO, errno, "cannot give a sign of life by '%.100s'", l->name);
+    l->beat_ns = now;
+    return 0;
+}
+
+void hec__jlock_drop(hec__jlockfile *l)
+{
+    lock k;
+
+    if (l->fd < 0)
+        return;
+    if (read_lock(l, "the journal", &k, NULL) == 0 && k.there && strcmp(k.id, l->id) == 0)
+        unlinkat(l->dir, l->name, 0);
+    close(l->fd);
+    l->fd = -1;
+}
