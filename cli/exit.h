@@ -9,6 +9,7 @@
 enum exit_status {
     STATUS_OK = 0,
     STATUS_USAGE = 2,    /* the command line makes no sense */
+    STATUS_CONFIG = 3,   /* what it names does not */
     STATUS_INTERNAL = 5, /* the system or hec itself failed */
 };
 

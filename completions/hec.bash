@@ -5,7 +5,7 @@
 _hec()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
-    local verbs='host help'
+    local verbs='host config help'
 
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -17,9 +17,22 @@ _hec()
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
+    --schema | --output)
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+        ;;
     esac
     case $verb in
     host) mapfile -t COMPREPLY < <(compgen -W '--json --numa --root --help' -- "$cur") ;;
+    config)
+        if [ "${cur#-}" != "$cur" ]; then
+            mapfile -t COMPREPLY < <(compgen -W '--json --schema --output --help' -- "$cur")
+        elif [ "$COMP_CWORD" -eq 2 ]; then
+            mapfile -t COMPREPLY < <(compgen -W 'check runs yaml2csv csv2yaml' -- "$cur")
+        else
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        fi
+        ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$verbs --help" -- "$cur") ;;
     esac
 }

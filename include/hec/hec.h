@@ -14,6 +14,7 @@
 #include <hec/parallel.h>
 #include <hec/command.h>
 #include <hec/journal.h>
+#include <hec/config.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -13,6 +13,7 @@ TYPE_CHECKING = False  # as in typing, without the milliseconds that its import 
 if TYPE_CHECKING:
     import typing
 
+    from . import config as config
     from . import parallel_processing as parallel_processing
     from ._commands import CommandResult as CommandResult
     from ._commands import iter_commands as iter_commands
@@ -73,13 +74,13 @@ _HOMES = {
     "zeros": "_shared",
 }
 
-__all__ = ["__version__", "parallel_processing", *_HOMES]
+__all__ = ["__version__", "config", "parallel_processing", *_HOMES]
 
 
 def __getattr__(name: str) -> typing.Any:
     value: typing.Any
-    if name == "parallel_processing":
-        value = __import__("pyhec.parallel_processing", fromlist=["*"])
+    if name in ("config", "parallel_processing"):
+        value = __import__("pyhec." + name, fromlist=["*"])
     elif name == "__version__":
         from . import _hec
 

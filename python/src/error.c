@@ -4,6 +4,8 @@
  */
 #include "state.h"
 
+#include <string.h>
+
 static PyObject *kind_of(const hec_error *err)
 {
     const char *name = hec_error_python(err->code);
@@ -18,20 +20,27 @@ static PyObject *kind_of(const hec_error *err)
     return kind;
 }
 
+/* A text may have been cut within a character, and names of files are bytes. */
+static PyObject *text_of(const hec_error *err)
+{
+    return PyUnicode_DecodeUTF8(err->text, (Py_ssize_t)strlen(err->text), "backslashreplace");
+}
+
 PyObject *hecmod_raise(const hec_error *err)
 {
-    PyObject *kind = kind_of(err);
+    PyObject *kind = kind_of(err), *text = text_of(err);
 
     /* An OSError carries errno where there is one. */
-    if (err->sys && PyObject_IsSubclass(kind, PyExc_OSError) == 1) {
-        PyObject *args = Py_BuildValue("(is)", (int)err->sys, err->text);
+    if (text && err->sys && PyObject_IsSubclass(kind, PyExc_OSError) == 1) {
+        PyObject *args = Py_BuildValue("(iO)", (int)err->sys, text);
 
         if (args)
             PyErr_SetObject(kind, args);
         Py_XDECREF(args);
-    } else {
-        PyErr_SetString(kind, err->text);
+    } else if (text) {
+        PyErr_SetObject(kind, text);
     }
+    Py_XDECREF(text);
     Py_DECREF(kind);
     return NULL;
 }

@@ -202,6 +202,15 @@ static PyMethodDef module_methods[] = {
      "digest(value, describe) -> bytes\n\nWhat stands for a value in the keys of tasks; "
      "describe(object, unordered) makes a tuple of what is not plain."},
     {"hash128", hecmod_hash_bytes, METH_O, "hash128(buffer) -> bytes\n\nXXH3, 128 bits."},
+    {"read_yaml", hecmod_read_yaml, METH_O,
+     "read_yaml(path) -> list\n\nThe documents of a file of YAML."},
+    {"read_runs", hecmod_read_runs, METH_VARARGS,
+     "read_runs(patterns, schema, make) -> list\n\nmake(parameters, id, seed, row, file) of each "
+     "run; schema is None or a path."},
+    {"check_runs", hecmod_check_runs, METH_VARARGS,
+     "check_runs(patterns, schema) -> list of str\n\nAll that is wrong."},
+    {"save_runs", hecmod_save_runs, METH_VARARGS,
+     "save_runs(kind, patterns, path)\n\nWrites runs as \"csv\" or \"yaml\" to a new file."},
     {"in_worker", in_worker, METH_NOARGS,
      "in_worker() -> bool\n\nWhether this process is a worker of a pool."},
     {"cores_free", cores_free, METH_O,

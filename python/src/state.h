@@ -20,6 +20,7 @@
  *   column.c   columns of text as numbers
  *   zygote.c   whether to fork, and the zygote for when not
  *   host.c     what may be used here
+ *   config.c   parameters and runs
  *   native.c   native functions over arrays, on threads
  *   key.c      digests of values
  *   keyer.c    Keyer: the keys of tasks
@@ -260,6 +261,12 @@ PyObject *hecmod_decode_column(PyObject *module, PyObject *args);
 /* host.c */
 PyObject *hecmod_cpus(PyObject *module, PyObject *unused);
 PyObject *hecmod_host_json(PyObject *module, PyObject *root);
+
+/* config.c */
+PyObject *hecmod_read_yaml(PyObject *module, PyObject *name);
+PyObject *hecmod_read_runs(PyObject *module, PyObject *args);
+PyObject *hecmod_check_runs(PyObject *module, PyObject *args);
+PyObject *hecmod_save_runs(PyObject *module, PyObject *args);
 
 /* native.c */
 PyObject *hecmod_run_native(PyObject *module, PyObject *args);

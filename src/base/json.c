@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/json.h"
 
+#include "base/utf8.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 void hec__json_init(hec__json *j, hec__strbuf *out)
 {
@@ -40,38 +43,22 @@ void hec__json_close(hec__json *j)
     hec__strbuf_addc(j->out, j->close[--j->depth]);
 }
 
-/* Length of the UTF-8 sequence at s, 0 where there is none (RFC 3629: no surrogates, nothing
- * over U+10FFFF, no long forms). */
-static int utf8_len(const unsigned char *s)
-{
-    unsigned char c = s[0];
-    int n = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
-
-    for (int i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    if ((c == 0xE0 && s[1] < 0xA0) || (c == 0xED && s[1] > 0x9F) || (c == 0xF0 && s[1] < 0x90) ||
-        (c == 0xF4 && s[1] > 0x8F))
-        return 0;
-    return n;
-}
-
 static void add_quoted(hec__strbuf *out, const char *str)
 {
-    const unsigned char *s = (const unsigned char *)str;
-    int n;
+    const char *s = str, *end = str + strlen(str);
+    size_t n;
 
     hec__strbuf_addc(out, '"');
-    for (; *s; s += n ? n : 1) {
-        n = utf8_len(s);
+    for (; s < end; s += n ? n : 1) {
+        n = hec__utf8_length(s, (size_t)(end - s));
         if (n == 0)
             hec__strbuf_adds(out, "\xEF\xBF\xBD");
         else if (*s == '"' || *s == '\\')
             hec__strbuf_addf(out, "\\%c", *s);
-        else if (*s < 0x20 || *s == 0x7F)
-            hec__strbuf_addf(out, "\\u%04x", *s);
+        else if ((unsigned char)*s < 0x20 || *s == 0x7F)
+            hec__strbuf_addf(out, "\\u%04x", (unsigned)*s);
         else
-            hec__strbuf_add(out, s, (size_t)n);
+            hec__strbuf_add(out, s, n);
     }
     hec__strbuf_addc(out, '"');
 }
@@ -114,6 +101,12 @@ void hec__json_real(hec__json *j, double v)
     }
     separate(j);
     hec__strbuf_addf(j->out, "%.15g", v);
+}
+
+void hec__json_raw(hec__json *j, const char *value)
+{
+    separate(j);
+    hec__strbuf_adds(j->out, value);
 }
 
 void hec__json_bool(hec__json *j, bool v)

@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#define HEC__JSON_DEPTH 16
+#define HEC__JSON_DEPTH 80
 
 typedef struct hec__json {
     hec__strbuf *out;
@@ -33,7 +33,8 @@ void hec__json_key(hec__json *j, const char *key);
 void hec__json_str(hec__json *j, const char *s); /* NULL writes null */
 void hec__json_int(hec__json *j, int64_t v);
 void hec__json_uint(hec__json *j, uint64_t v);
-void hec__json_real(hec__json *j, double v); /* null for NaN and infinities */
+void hec__json_real(hec__json *j, double v);         /* null for NaN and infinities */
+void hec__json_raw(hec__json *j, const char *value); /* a value that is JSON already */
 void hec__json_bool(hec__json *j, bool v);
 void hec__json_null(hec__json *j);
 

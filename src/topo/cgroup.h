@@ -6,7 +6,7 @@
 #ifndef HEC_TOPO_CGROUP_H
 #define HEC_TOPO_CGROUP_H
 
-#include "topo/arena.h"
+#include "base/arena.h"
 
 #include <hec/error.h>
 

@@ -6,7 +6,7 @@
 #ifndef HEC_TOPO_HOSTLIST_H
 #define HEC_TOPO_HOSTLIST_H
 
-#include "topo/arena.h"
+#include "base/arena.h"
 #include "topo/text.h"
 
 #include <hec/error.h>

@@ -7,9 +7,9 @@
 #ifndef HEC_TOPO_TOPO_H
 #define HEC_TOPO_TOPO_H
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
-#include "topo/arena.h"
 #include "topo/text.h"
 
 #include <hec/topology.h>

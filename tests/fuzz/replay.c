@@ -4,8 +4,8 @@
  * By hand, for as long as one likes:
  *
  *     clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -DHEC_STATIC \
- *         -Iinclude -Isrc tests/fuzz/fuzz_hostlist.c src/base/{error,strbuf}.c \
- *         src/topo/{arena,text,hostlist,cgroup}.c -o /tmp/fuzz && /tmp/fuzz
+ *         -Iinclude -Isrc tests/fuzz/fuzz_hostlist.c src/base/{arena,error,strbuf}.c \
+ *         src/topo/{text,hostlist,cgroup}.c -o /tmp/fuzz && /tmp/fuzz
  * tests/fuzz/corpora/hostlist
  */
 #include "base/cleanup.h"

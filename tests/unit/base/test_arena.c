@@ -2,8 +2,8 @@
  *
  * Memory that is freed in one call.
  */
+#include "base/arena.h"
 #include "fault.h"
-#include "topo/arena.h"
 #include "tap.h"
 
 #include <stdint.h>

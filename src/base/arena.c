@@ -2,7 +2,7 @@
  *
  * An arena as a list of blocks. A piece larger than a block gets a block of its own.
  */
-#include "topo/arena.h"
+#include "base/arena.h"
 
 #include <stdarg.h>
 #include <stdint.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Memory that lives as long as one topology: many small strings and tables, freed in one call.
+ * Memory that lives as long as one thing, a topology or a file of parameters: many small pieces,
+ * freed in one call.
  */
-#ifndef HEC_TOPO_ARENA_H
-#define HEC_TOPO_ARENA_H
+#ifndef HEC_BASE_ARENA_H
+#define HEC_BASE_ARENA_H
 
 #include <stddef.h>
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * YAML within the room: the file behind the values.
+ */
+#ifndef HEC_CONF_YAML_H
+#define HEC_CONF_YAML_H
+
+#include "base/arena.h"
+#include "conf/place.h"
+
+#include <hec/config.h>
+
+#define HEC__YAML_BYTES   ((size_t)64 << 20) /* of a file */
+#define HEC__YAML_ALIASED 1000000u           /* values that aliases may stand for */
+
+/* All that lies in the arena but the source, which is a block of its own. */
+struct hec_yaml {
+    hec__arena arena;
+    hec__source source;
+    hec_value *documents;
+    size_t n, cap;
+};
+
+/* Adds the documents of yaml->source. */
+int hec__yaml_load(hec_yaml *yaml, hec_error *err);
+
+/* As hec__fail_at(), where the value stands. */
+int hec__fail_at_value(hec_error *err, const hec__source *source, const hec_value *value,
+                       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+#endif
