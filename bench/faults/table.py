@@ -73,7 +73,8 @@ def cell(run: Record, record: Record) -> str:
             return f"{hang}, {record['kept']} results had come"
         return f"**the program ends** (status {record['exit']})"
     parts = results(fault, limited, record)
-    parts += [plural(record["peak"] - 1, "process", "processes")] if fault["tasks"] < 100 else []
+    if fault["tasks"] < 100 and record["peak"] > 1:
+        parts.append(f"{record['peak']} processes")
     if record["next"] is not None and not record["next"]["ok"]:
         parts.append("**broken afterwards**")
     parts += [hang] if hang else []

@@ -34,9 +34,10 @@ AFTER_S = 1.0
 
 
 def _set_up(terminal: bool, stdin: bool) -> None:
-    """In the child: no core files, Ctrl-C as usual, and perhaps a terminal, or no descriptor 0."""
+    """In the child: no core files, signals as usual, and perhaps a terminal, or no descriptor 0."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)  # nohup, or a shell's `&`, would have changed that
     if terminal:
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)

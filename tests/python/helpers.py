@@ -221,8 +221,11 @@ class Remains:
 
 
 def _hear_interrupts() -> None:
-    """A shell ignores Ctrl-C for what it runs in the background, and so do its descendants."""
+    """A shell ignores Ctrl-C for what it runs in the background, nohup the hangup, and so do their
+    descendants.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _take_terminal() -> None:

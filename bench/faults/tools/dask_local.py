@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench import peers
-from bench.faults.base import FuturesTool, Kept, answer, said
+from bench.faults.base import FuturesTool, Kept, said, slow_answer
 
 
 class DaskLocal(FuturesTool):
@@ -52,7 +52,7 @@ class DaskLocal(FuturesTool):
         items = range(4)
         kept = Kept(items)
         with worker_client() as client:
-            for i, future in enumerate([client.submit(answer, i, pure=False) for i in items]):
+            for i, future in enumerate([client.submit(slow_answer, i, pure=False) for i in items]):
                 kept.result(i, future.result())
         if kept.good != len(items):
             raise RuntimeError(said(kept.first_error()))
