@@ -124,7 +124,8 @@ static void commit(hec__jwriter *w)
     if (r == 0) {
         w->written = end;
         w->written_seq = seq;
-        w->direct = NULL;
+        if (direct) /* or it is one that came meanwhile */
+            w->direct = NULL;
         pthread_cond_broadcast(&w->done);
         if (w->fsync != HEC_FSYNC_NEVER) {
             pthread_mutex_unlock(&w->lock);

@@ -358,6 +358,30 @@ static void test_random(void)
     hec_journal_close(j, &err);
 }
 
+/* Small records, each hurried to disk so that the thread is mostly in the midst of a write when a
+ * large one comes, which it writes from where it is. */
+static void test_large_while_writing(void)
+{
+    const char *path = stage_path("large.hecj");
+    hec_journal *j = NULL;
+    stage_record r;
+    uint64_t seq = 0;
+    int bad = 0;
+
+    ok(hec_journal_open(path, &quick, &j, &err) == 0, "a journal is opened");
+    for (uint32_t i = 0; i < 100 && !bad; i++) {
+        for (uint32_t k = 0; k < 8; k++) {
+            stage_make(&r, 1000 + 8 * i + k, false);
+            bad += hec_journal_append(j, r.entries, r.n, r.parts, r.m, &seq, &err) < 0;
+        }
+        stage_make(&r, i, true);
+        (void)hec_journal_sync(j, seq, 0, NULL); /* does not wait: it is under way */
+        bad += hec_journal_append(j, r.entries, r.n, r.parts, r.m, &seq, &err) < 0;
+    }
+    ok(bad == 0, "large records that come while others are written: %s", err.text);
+    ok(hec_journal_close(j, &err) == 0, "and all are on disk");
+}
+
 int main(void)
 {
     stage_open();
@@ -370,6 +394,7 @@ int main(void)
     test_fork();
     test_always();
     test_random();
+    test_large_while_writing();
     ok(strcmp(hec_part_word(HEC_PART_C_STACK), "c_stack") == 0 &&
            strcmp(hec_part_word(99), "?") == 0,
        "parts have words");
