@@ -71,6 +71,7 @@ typedef struct hec__slot {
     /* The range this worker took from head.next by itself: where it begins, in turn t at t % 2, so
      * that what belongs to the word's turn is never overwritten, whenever the worker dies. */
     _Atomic uint32_t self_taking; /* it is asking head.next, and has not said yet what came of it */
+    _Atomic uint32_t self_runs;   /* it asks head.next, or is not through with what it got there */
     _Atomic uint64_t self_first[2];
     hec__claim self;
 } hec__slot;

@@ -174,7 +174,8 @@ static uint64_t judge(hec__warden *w, uint32_t k, uint64_t now)
     return next;
 }
 
-/* Whether any worker has, or will have without being sent something, a task. */
+/* Whether any worker has, or will have without being sent something, a task. Between taking some of
+ * the inherited call and beginning the first of them a worker may be kept waiting for long. */
 static bool any_works(const hec__warden *w)
 {
     bool inherited = atomic_load_explicit(&w->head->next, memory_order_acquire) < w->head->total;
@@ -185,7 +186,7 @@ static bool any_works(const hec__warden *w)
         if (!w->wards[k].child.pid)
             continue;
         if (inherited || atomic_load_explicit(&slot->task, memory_order_acquire) ||
-            atomic_load_explicit(&slot->self_taking, memory_order_acquire) ||
+            atomic_load_explicit(&slot->self_runs, memory_order_acquire) ||
             atomic_load_explicit(&slot->tasks.head, memory_order_acquire) !=
                 atomic_load_explicit(&slot->tasks.tail, memory_order_acquire))
             return true;

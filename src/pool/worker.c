@@ -284,10 +284,12 @@ static bool run_own_range(hec_worker *w)
     n = hec__batch_size(&w->pace, left, w->head->nworkers);
     /* Who sees (acquire) that the counter has moved on sees that somebody is taking: between the
      * two, tasks are with nobody, and must not look as if their worker had died. */
+    atomic_store_explicit(&w->slot->self_runs, 1, memory_order_relaxed);
     atomic_store_explicit(&w->slot->self_taking, 1, memory_order_relaxed);
     from = atomic_fetch_add_explicit(&w->head->next, n, memory_order_acq_rel);
     if (from >= w->head->total) {
         atomic_store_explicit(&w->slot->self_taking, 0, memory_order_release);
+        atomic_store_explicit(&w->slot->self_runs, 0, memory_order_release);
         return false;
     }
     if (n > w->head->total - from)
@@ -301,6 +303,7 @@ static bool run_own_range(hec_worker *w)
     hec__measure_begin(&w->measure, atomic_load_explicit(&w->head->limits, memory_order_relaxed),
                        atomic_load_explicit(&w->head->measured, memory_order_relaxed), 0);
     run(w, &(hec_batch){.first = from, .count = n}, &w->slot->self);
+    atomic_store_explicit(&w->slot->self_runs, 0, memory_order_release);
     return true;
 }
 
