@@ -21,15 +21,23 @@ if TYPE_CHECKING:
     from ._errors import CommandError as CommandError
     from ._errors import FileReadError as FileReadError
     from ._errors import NoFilesError as NoFilesError
+    from ._errors import NodeLost as NodeLost
+    from ._errors import OutOfMemory as OutOfMemory
+    from ._errors import OutOfTime as OutOfTime
+    from ._errors import OverMemory as OverMemory
     from ._errors import Partial as Partial
     from ._errors import RemoteTraceback as RemoteTraceback
     from ._errors import ResultError as ResultError
+    from ._errors import Skipped as Skipped
+    from ._errors import TaskCancelled as TaskCancelled
     from ._errors import TaskError as TaskError
+    from ._errors import TaskTimeout as TaskTimeout
     from ._errors import WorkerDied as WorkerDied
     from ._errors import partial as partial
     from ._host import cpu_count as cpu_count
     from ._host import host as host
     from ._native import map_native as map_native
+    from ._options import Options as Options
     from ._parallel import Parallel as Parallel
     from ._parallel import delayed as delayed
     from ._pool import Pool as Pool
@@ -41,6 +49,10 @@ if TYPE_CHECKING:
     from ._shared import zeros as zeros
     from ._start import start_method as start_method
     from ._values import TaskKeyError as TaskKeyError
+    from ._time import drain as drain
+    from ._time import drain_on as drain_on
+    from ._verdicts import Verdict as Verdict
+    from ._verdicts import verdict as verdict
     from .executor import Executor as Executor
 
 #: Where each public name lives.
@@ -51,17 +63,28 @@ _HOMES = {
     "FileReadError": "_errors",
     "Memory": "_shared",
     "NoFilesError": "_errors",
+    "NodeLost": "_errors",
+    "Options": "_options",
+    "OutOfMemory": "_errors",
+    "OutOfTime": "_errors",
+    "OverMemory": "_errors",
     "Parallel": "_parallel",
     "Partial": "_errors",
     "Pool": "_pool",
     "RemoteTraceback": "_errors",
     "ResultError": "_errors",
+    "Skipped": "_errors",
+    "TaskCancelled": "_errors",
     "TaskError": "_errors",
     "TaskKeyError": "_values",
+    "TaskTimeout": "_errors",
+    "Verdict": "_verdicts",
     "WorkerDied": "_errors",
     "asshared": "_shared",
     "cpu_count": "_host",
     "delayed": "_parallel",
+    "drain": "_time",
+    "drain_on": "_time",
     "empty": "_shared",
     "full": "_shared",
     "host": "_host",
@@ -71,6 +94,7 @@ _HOMES = {
     "partial": "_errors",
     "run_commands": "_commands",
     "start_method": "_start",
+    "verdict": "_verdicts",
     "zeros": "_shared",
 }
 

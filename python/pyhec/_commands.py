@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+import heapq
 import os
+import time
 
-from . import _errors, _hec
+from . import _errors, _hec, _options
 from ._parallel import _jobs
-from ._run import Bar, check_on_error, conclude
+from ._run import Bar, conclude, out_of_time
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
     import collections.abc
     import typing
+
+    import typing_extensions
+
+    from ._options import Options, RetryOptions, Seconds
 
     Argument = typing.Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
     Command = typing.Union[str, bytes, typing.Sequence[Argument]]
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
 WINDOW = 4096
 #: More than any number of a command.
 _ALL = (1 << 64) - 1
+#: The longest sleep while no command runs and one is to be run again, seconds.
+_NAP_S = 0.5
 #: How long what runs may take to end in order when a call is left before its end, milliseconds.
 _LEAVE_MS = 200
 
@@ -98,17 +106,85 @@ def _changes(env: Environment | None) -> list[bytes] | None:
     return changes
 
 
-def _milliseconds(timeout: float | None) -> int:
-    if timeout is None:
-        return 0
-    if not 0 < timeout < 1e12:
-        raise ValueError(f"timeout must be a positive number of seconds, or None, not {timeout!r}")
-    return max(1, round(timeout * 1000))
-
-
 def _length(commands: collections.abc.Iterable[Command]) -> int | None:
     """How many there are, where that is known beforehand."""
     return len(commands) if hasattr(commands, "__len__") else None  # type: ignore[arg-type]
+
+
+class _Source:
+    """Gives commands to the engine, which counts whatever it gets: those that are to be run again
+    when their time has come, else new ones, until no more are to be begun.
+    """
+
+    def __init__(self, commands: collections.abc.Iterable[Command], options: Options) -> None:
+        from ._here import Clock
+
+        self._new = iter(commands)
+        self._options = options
+        self._again: list[tuple[float, int, Command]] = []  # a heap: when, number, command
+        self._running: dict[int, tuple[int, Command]] = {}  # by the engine's number
+        self._failed: dict[int, int] = {}
+        self._given = 0
+        self.clock = Clock(options)
+        self.pulled = 0
+        self.over = False  # there are no new ones
+        self.stopped = False  # there may be, but the time is over
+
+    def __iter__(self) -> _Source:
+        return self
+
+    def __next__(self) -> Command | type[_hec.Commands]:
+        if not self.over and self.clock.is_over():
+            self.over = self.stopped = True
+        if self._again and not self.stopped and self._again[0][0] <= time.monotonic():
+            _, index, command = heapq.heappop(self._again)
+        else:
+            try:
+                if self.over:
+                    raise StopIteration
+                index, command = self.pulled, next(self._new)
+            except StopIteration:
+                self.over = True
+                if self._again and not self.stopped or self._running and self._options.retries:
+                    return _hec.Commands  # there may be more later
+                raise
+            self.pulled += 1
+        self._running[self._given] = index, command
+        self._given += 1
+        return command
+
+    @property
+    def retried(self) -> int:
+        """How many commands were given a second time, or more often."""
+        return self._given - self.pulled + len(self._again)
+
+    def attempts(self, index: int) -> int:
+        """How often a command was run that has just ended."""
+        return self._failed.get(index, 0) + 1
+
+    def wait_ms(self) -> int:
+        """How long until one is to be run again; -1: there is none."""
+        if not self._again or self.stopped:
+            return -1
+        return max(0, round((self._again[0][0] - time.monotonic()) * 1000))
+
+    def end(self, number: int) -> tuple[int, Command]:
+        """What the engine knows by this number has ended: which command is it?"""
+        return self._running.pop(number)
+
+    def run_again(self, index: int, command: Command, failure: BaseException) -> bool:
+        """Whether a command that failed will be."""
+        o = self._options
+        attempts = self.attempts(index)
+        if attempts > o.retries or (o.retry_on and not isinstance(failure, o.retry_on)):
+            return False
+        self._failed[index] = attempts
+        heapq.heappush(self._again, (time.monotonic() + o.delay(attempts), index, command))
+        return True
+
+    def skipped(self) -> list[int]:
+        """The numbers of commands that wait to be run again and will not be."""
+        return sorted(index for _, index, _ in self._again) if self.stopped else []
 
 
 class _Run:
@@ -123,9 +199,9 @@ class _Run:
         max_output: int | None,
         cwd: typing.Any,
         env: Environment | None,
-        timeout: float | None,
         input: str | bytes | None,
         check: bool,
+        options: Options,
     ) -> None:
         if isinstance(commands, (str, bytes)):
             raise TypeError("commands must be a list of commands, not one command")
@@ -133,36 +209,58 @@ class _Run:
             raise ValueError(f"max_output must be a positive number of bytes, not {max_output!r}")
         if isinstance(input, str):
             input = input.encode()
-        self._check, self._timeout = check, timeout
+        self._check, self._timeout = check, options.timeout_ns / 1e9
+        self.source = _Source(commands, options)
         self.engine = _hec.Commands(
             _jobs(n_jobs),
-            commands,
+            self.source,
             capture,
             text,
             max_output or 0,
             cwd,
             _changes(env),
             input,
-            _milliseconds(timeout),
+            -(-options.timeout_ns // 1_000_000),
         )
 
     def _judge(
         self, index: int, result: CommandResult, why: str | None, errno: int
     ) -> BaseException | None:
         """The failure that a result is, None if it is none."""
+        attempts = self.source.attempts(index)
         if why is not None:
-            return _errors.command_refused(index, result, why, errno)
+            return _errors.command_refused(index, result, why, errno, attempts)
         if self._check and (result.returncode != 0 or result.timed_out):
-            return _errors.command_failed(index, result, self._timeout)
+            return _errors.command_failed(index, result, self._timeout, attempts)
         return None
 
     def step(self, upto: int) -> list[tuple[int, CommandResult, BaseException | None]]:
         """Waits, and gives what has ended: number, result and, where it is one, the failure."""
+        source = self.source
         ended = []
-        for index, fields, why, errno in self.engine.step(upto):
+        wait_ms = source.wait_ms()
+        taken = self.engine.step(min(upto + source.retried, _ALL), wait_ms)
+        for number, fields, why, errno in taken:
+            index, command = source.end(number)
             result = CommandResult(*fields)
-            ended.append((index, result, self._judge(index, result, why, errno)))
+            failure = self._judge(index, result, why, errno)
+            source.clock.add(int(result.seconds * 1e9))
+            if failure is None or not source.run_again(index, command, failure):
+                ended.append((index, result, failure))
+        if not taken and wait_ms > 0 and self.engine.idle:
+            time.sleep(min(wait_ms / 1000, _NAP_S))  # nothing runs, and the engine does not wait
         return ended
+
+
+def _take(where: str, given: dict[str, typing.Any], on_error: str, progress: bool) -> Options:
+    options = _options.take(where, given, on_error, progress)
+    if options.memory_bytes or options.verdicts:
+        raise ValueError(
+            f"{where}() takes no memory=: let a shell set it, as 'ulimit -v 2000000; exec program'"
+            if options.memory_bytes
+            else f"{where}() takes no verdicts=: a CommandResult says what became of a command"
+        )
+    return options
 
 
 def run_commands(
@@ -174,11 +272,12 @@ def run_commands(
     max_output: int | None = None,
     cwd: str | bytes | os.PathLike[str] | None = None,
     env: Environment | None = None,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
     input: str | bytes | None = None,
     check: bool = True,
     progress: bool = False,
     on_error: str = "finish",
+    **options: typing_extensions.Unpack[RetryOptions],
 ) -> list[typing.Any]:
     """Runs many commands, n_jobs at a time, and returns a CommandResult for each, in order.
 
@@ -200,19 +299,23 @@ def run_commands(
     failed, and so a CommandError is raised; False: the result tells. A command that cannot be
     started has failed in any case. on_error: 'finish' runs the others and raises at the end,
     'raise' raises at once and ends the others, 'return' puts the exceptions in the results' places.
-    progress: shows a bar (needs tqdm).
+    progress: shows a bar (needs tqdm). retries, backoff, retry_on, deadline: see pyhec.Options.
     """
-    check_on_error(on_error)
+    chosen = _take("run_commands", {"timeout": timeout, **options}, on_error, progress)
     if progress and _length(commands) is None:
         commands = list(commands)  # a bar needs to know how many there are
-    total = _length(commands) or 0
-    run = _Run(commands, n_jobs, capture, text, max_output, cwd, env, timeout, input, check)
-    results: list[typing.Any] = [None] * total
+    run = _Run(commands, n_jobs, capture, text, max_output, cwd, env, input, check, chosen)
+    return _collect(run, _length(commands), chosen)
+
+
+def _collect(run: _Run, total: int | None, options: Options) -> list[typing.Any]:
+    """All results. total: how many commands there are, if that is known."""
+    results: list[typing.Any] = [None] * (total or 0)
     failures: dict[int, BaseException] = {}
     done = 0
     try:
-        with Bar(progress, total) as bar:
-            while run.engine.active and not (failures and on_error == "raise"):
+        with Bar(options.progress, total or 0) as bar:
+            while run.engine.active and not (failures and options.on_error == "raise"):
                 for index, result, failure in run.step(_ALL):
                     if index >= len(results):
                         results.extend([None] * (index + 1 - len(results)))
@@ -224,7 +327,21 @@ def run_commands(
                     bar.tick(done)
     finally:
         run.engine.close(_LEAVE_MS)
-    return conclude(results, failures, on_error)
+    if run.source.stopped:
+        for index in (*run.source.skipped(), *range(run.source.pulled, len(results))):
+            failures[index] = _errors.command_skipped(index)
+        if total is None and options.on_error != "return":
+            return _stop(results, failures)
+    return conclude(results, failures, options)
+
+
+def _stop(results: list[typing.Any], failures: dict[int, BaseException]) -> typing.NoReturn:
+    """The time was over, and nobody knows how many commands there would have been."""
+    for index, failure in failures.items():
+        results[index] = failure
+    error = out_of_time(None, len(results), [failures[i] for i in sorted(failures)])
+    _errors.attach(error, _errors.Partial(results, failures))
+    raise error
 
 
 def iter_commands(
@@ -237,10 +354,11 @@ def iter_commands(
     max_output: int | None = None,
     cwd: str | bytes | os.PathLike[str] | None = None,
     env: Environment | None = None,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
     input: str | bytes | None = None,
     check: bool = True,
     progress: bool = False,
+    **options: typing_extensions.Unpack[RetryOptions],
 ) -> collections.abc.Iterator[CommandResult]:
     """As run_commands, but gives the results one by one: in the order of the commands, or, with
     ordered=False, as they end. The commands may be infinite: only a window of them is pulled
@@ -248,7 +366,8 @@ def iter_commands(
     result that is asked for, and run on while you look at one; those that end meanwhile are
     followed by others when you ask for the next.
     """
-    run = _Run(commands, n_jobs, capture, text, max_output, cwd, env, timeout, input, check)
+    chosen = _take("iter_commands", {"timeout": timeout, **options}, "raise", progress)
+    run = _Run(commands, n_jobs, capture, text, max_output, cwd, env, input, check, chosen)
     results = _iterate(run, ordered)
     if not progress:
         return results
@@ -271,5 +390,7 @@ def _iterate(run: _Run, ordered: bool) -> collections.abc.Iterator[CommandResult
                 if failure is not None:
                     raise failure
                 yield result
+        if run.source.stopped:
+            raise out_of_time(None, given, [])
     finally:
         run.engine.close(_LEAVE_MS)

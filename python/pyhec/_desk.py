@@ -12,10 +12,14 @@ import threading
 import weakref
 
 from . import _errors, _hec
+from ._run import make_call
+from ._stream import returned
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
     import typing
+
+    from ._options import Options
 
 
 class TaskFuture(_hec.Future, concurrent.futures.Future):  # type: ignore[type-arg]
@@ -34,24 +38,59 @@ class TaskFuture(_hec.Future, concurrent.futures.Future):  # type: ignore[type-a
         return not self.done() and self._tasks.is_sent(self._index)
 
 
+class Family:
+    """The desks that share a pool. The last that ends takes the pool with it, unless there is
+    somebody who uses the pool in other ways, and still does.
+    """
+
+    def __init__(self, pool: _hec.Pool, user: object = None) -> None:
+        self._pool = pool
+        self._user = None if user is None else weakref.ref(user)
+        self._lock = threading.Lock()
+        self._desks: set[Desk] = set()
+
+    def add(self, desk: Desk) -> None:
+        """One more."""
+        with self._lock:
+            self._desks.add(desk)
+
+    def remove(self, desk: Desk) -> None:
+        """It has ended; it may be said twice."""
+        with self._lock:
+            self._desks.discard(desk)
+            last = not self._desks
+        if last and (self._user is None or self._user() is None):
+            self._pool.close()
+
+    def desks(self) -> list[Desk]:
+        """Those that have not ended."""
+        with self._lock:
+            return list(self._desks)
+
+
 class Desk:
     """Takes single tasks, has a pool run them, and settles their futures from a thread.
 
     submit(function, args, kwargs) sends a task itself while the workers may want one. While they
     have more than they can do it only notes it, and the thread tells the engine of all that came
     since when it has a result: the two need not take turns for each task.
+
+    family: the desks of the same pool, of which the last to end ends the pool.
     """
 
-    def __init__(self, pool: _hec.Pool) -> None:
+    def __init__(self, pool: _hec.Pool, options: Options, family: Family) -> None:
         self._pool = pool
+        self._options = options
+        self._family = family
         self.pid = os.getpid()
-        self._call = _hec.Call(_hec.TASKS, None, {}, stream=True)
+        self._call = make_call(_hec.TASKS, None, {}, self._options, stream=True)
         self._tasks = _hec.Tasks(pool, self._call, TaskFuture, self._wake, self._close_unused)
         self.submit = self._tasks.submit
         self._lock = threading.Lock()  # for the thread
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         pool.open(self._call)
+        self._family.add(self)
         _desks.add(self)
 
     def _wake(self) -> None:
@@ -82,9 +121,22 @@ class Desk:
             future.cancel()
         self._bell.put(None)
         if thread is None or not thread.is_alive():
-            self._pool.close()
+            self._end()
         if wait and thread is not None and thread is not threading.current_thread():
             thread.join()
+
+    def is_idle(self) -> bool:
+        """Whether no task is under way."""
+        return not self._tasks.futures
+
+    def is_drained(self) -> bool:
+        """Whether no task is taken any more because of a drain that was taken back since."""
+        return self._call.drained and not _hec.draining()
+
+    def _end(self) -> None:
+        """No task of this desk will come any more."""
+        self._pool.end(self._call)
+        self._family.remove(self)
 
     def kill(self) -> None:
         """Ends the workers at once; all that is not over fails."""
@@ -98,7 +150,7 @@ class Desk:
     def _work(self) -> None:
         """The thread; when it ends because there is no more to come, so do the workers."""
         if self._deliver():
-            self._pool.close()
+            self._end()
 
     def _deliver(self) -> bool:
         """Waits for results while there are tasks, for tasks while there are none.
@@ -119,10 +171,20 @@ class Desk:
                 tasks.extend()
                 self._pool.drive(self._call, once=True)
                 tasks.extend()  # the workers first
-                tasks.settle(self._call.take())
+                tasks.settle(self._take())
             except BaseException as e:
                 self._fail_all(e)
                 return False
+
+    def _take(self) -> list[tuple[int, typing.Any]]:
+        """What has ended, as it is to be given out."""
+        taken = self._call.take()
+        if not self._options.verdicts:
+            return taken
+        return [
+            (i, what if isinstance(what, list) else [returned(what, self._options)])
+            for i, what in taken
+        ]
 
     def _fail_all(self, error: BaseException) -> None:
         """The engine itself has failed: nobody shall wait for ever."""

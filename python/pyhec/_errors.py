@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import typing
 
     from ._commands import CommandResult
+    from ._verdicts import Verdict
 
 _TRIES = 2000  # attempts at most to find what cannot be pickled
 
@@ -23,7 +24,8 @@ _TRIES = 2000  # attempts at most to find what cannot be pickled
 class TaskError(RuntimeError):
     """A task failed in a way that is no exception of its function.
 
-    index: the number of the task; arguments: a short text of what it was called with.
+    index: the number of the task; arguments: a short text of what it was called with. What else is
+    known of it says pyhec.verdict(error).
     """
 
     index: int = -1
@@ -45,6 +47,32 @@ class WorkerDied(TaskError):
         """The results of the whole call; failed tasks have their exception in their place."""
         whole = partial(self)
         return None if whole is None else whole.results
+
+
+class OutOfMemory(WorkerDied, MemoryError):
+    """The kernel killed the worker of a task, because the memory of the machine, or what was
+    granted of it, had run out.
+    """
+
+
+class OverMemory(TaskError, MemoryError):
+    """A task took more memory than its limit, memory=, and was ended."""
+
+
+class TaskTimeout(TaskError, TimeoutError):
+    """A task took longer than its limit, timeout=, and was ended."""
+
+
+class TaskCancelled(TaskError):
+    """A task was ended because somebody said so."""
+
+
+class NodeLost(TaskError):
+    """The node on which a task ran is lost."""
+
+
+class Skipped(TaskError):
+    """A task was not begun: there was too little time left for it, or the call was drained."""
 
 
 class ResultError(TaskError):
@@ -86,6 +114,37 @@ class RemoteTraceback(Exception):
         return self.text
 
 
+class OutOfTime(SystemExit):
+    """A call has stopped in order before its end: its time was over, or drain() was called.
+
+    pyhec.partial(error) has what there is; done, total: tasks that are over, and all, None where
+    the inputs come from a generator. If nobody
+    catches this the program ends with status 75, which means "start me again", and a line that says
+    so. As it is a SystemExit, an ``except Exception`` does not catch it.
+    """
+
+    done: int = 0
+    total: int | None = 0
+    _told = False
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else "out of time"
+
+    @property
+    def code(self) -> int:
+        """The exit status: 75, EX_TEMPFAIL."""
+        # Who ends the program with this asks for the status, and prints nothing if it is a number.
+        # It is the interpreter if no Python code is running any more.
+        if sys._getframe(0).f_back is None and not self._told:
+            self._told = True
+            print(f"pyhec: {self}", file=sys.stderr)
+        return os.EX_TEMPFAIL
+
+    @code.setter
+    def code(self, value: object) -> None:
+        pass  # it does not change
+
+
 class Partial:
     """What a call that failed has nevertheless: ``results`` in the order of the inputs, failed
     tasks with their exception in their place; ``failures``: exceptions by the number of the task.
@@ -94,6 +153,14 @@ class Partial:
     def __init__(self, results: list[typing.Any], failures: dict[int, BaseException]) -> None:
         self.results = results
         self.failures = failures
+
+    @property
+    def verdicts(self) -> dict[int, Verdict]:
+        """What is known of the tasks that failed, by their number."""
+        from ._verdicts import verdict
+
+        known = {i: verdict(error) for i, error in sorted(self.failures.items())}
+        return {i: v for i, v in known.items() if v is not None}
 
     def __repr__(self) -> str:
         return f"<Partial: {len(self.results)} tasks, {len(self.failures)} of them failed>"
@@ -110,6 +177,14 @@ def attach(error: BaseException, whole: Partial) -> None:
         error.__pyhec_partial__ = whole  # type: ignore[attr-defined]
     except (AttributeError, TypeError):
         pass  # an exception without a dict: it can be raised, that is all
+
+
+# These are the package's, whatever file they are in: a traceback names them as one writes them.
+for _class in (
+    TaskError, WorkerDied, OutOfMemory, OverMemory, TaskTimeout, TaskCancelled, NodeLost, Skipped,
+    ResultError, CommandError, NoFilesError, FileReadError, RemoteTraceback, OutOfTime, Partial,
+):  # fmt: skip
+    _class.__module__ = "pyhec"
 
 
 # ---- text ----
@@ -140,6 +215,12 @@ def _brief(value: object) -> str:
         return f"<{type(value).__name__}, whose repr fails with {type(e).__name__}>"
 
 
+def brief_error(error: BaseException) -> str:
+    """An exception in one line, shortened."""
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
 def _name(func: object) -> str:
     return str(getattr(func, "__qualname__", None) or _brief(func))
 
@@ -160,11 +241,18 @@ def describe(func: object, kind: int, item: typing.Any) -> str:
 # ---- in the worker ----
 
 
-def start_worker(environment: dict[str, str]) -> None:
+def start_worker(environment: dict[str, str], report: int, stack_signal: int) -> None:
     """First thing in a worker: what it inherited and must not share with its siblings.
 
-    environment: variables that were set for this worker and os.environ does not know of.
+    environment: variables that were set for this worker and os.environ does not know of. report: a
+    descriptor, or -1: what Python does when the worker crashes, or gets stack_signal, is written
+    there. The parent's faulthandler is its own affair: this process is a copy.
     """
+    if report >= 0:
+        import faulthandler
+
+        faulthandler.enable(file=report, all_threads=True)
+        faulthandler.register(stack_signal, file=report, all_threads=True)
     for name, value in environment.items():
         os.environ.setdefault(name, value)
     sys.stdin = open(os.devnull)
@@ -289,85 +377,26 @@ def unsendable(index: int, item: object, why: object) -> Unsendable:
     )
 
 
-def unreadable(index: int, why: BaseException) -> BaseException:
-    """The failure of a task whose result arrived and could not be unpickled."""
-    error = ResultError(
-        f"the result of task {index} cannot be unpickled here: {type(why).__name__}: {why}"
-    )
-    error.index = index
-    error.__cause__ = why
-    return error
+def failed(
+    judge: typing.Any, func: object, kind: int, item: object, facts: tuple[typing.Any, ...]
+) -> typing.Any:
+    """What becomes of a task that failed: see _verdicts.failed(), which is loaded by the first."""
+    from . import _verdicts
+
+    return _verdicts.failed(judge, func, kind, item, facts)
 
 
-def unpack_failure(
-    index: int, func: object, kind: int, item: object, payload: bytes
-) -> BaseException:
-    """The exception that a task raised, with its traceback as the cause."""
-    import pickle
-
-    what = describe(func, kind, item)
-    error: BaseException
-    try:
-        data, name, message, text = pickle.loads(payload)
-    except Exception:  # the worker had not even the memory to say more than this
-        data, name, message = None, "an exception", payload.decode("utf-8", "replace")
-        text = message
-    try:
-        error = pickle.loads(data) if data else TaskError(f"task {index} raised {name}: {message}")
-    except Exception:  # it unpickled in the worker and does not here: its text will do
-        error = TaskError(f"task {index} raised {name}: {message}")
-    if not isinstance(error, BaseException):  # a strange __reduce__
-        error = TaskError(f"task {index} raised {name}: {message}")
-    if isinstance(error, TaskError):
-        error.index, error.arguments = index, what
-    error.__cause__ = RemoteTraceback(f'in task {index}, {what}:\n\n"""\n{text}"""')
-    return error
-
-
-def refused(index: int, func: object, kind: int, item: object, payload: bytes) -> BaseException:
-    """A task whose input or result found no memory on the other side."""
-    what = describe(func, kind, item)
-    error = TaskError(f"task {index}, {what}, failed: {payload.decode('utf-8', 'replace')}")
-    error.index, error.arguments = index, what
-    return error
-
-
-def _signal_name(number: int) -> str:
+def signal_name(number: int, hint: bool = True) -> str:
+    """As "signal 11 (SIGSEGV)"."""
     import signal
 
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = "unknown"
-    hint = ", as the kernel does when memory runs out" if number == signal.SIGKILL else ""
-    return f"signal {number} ({name}{hint})"
-
-
-def died(
-    index: int,
-    func: object,
-    kind: int,
-    item: object,
-    by_signal: int,
-    detail: int,
-    pid: int,
-    seconds: float,
-) -> BaseException:
-    """A task in the middle of which its worker ended."""
-    what = describe(func, kind, item)
-    if detail < 0:
-        how = "in a way the system did not tell (this program reaps its children itself)"
-    elif by_signal:
-        how = f"by {_signal_name(detail)}"
-    else:
-        how = f"by exiting with status {detail}"
-    error = WorkerDied(f"task {index}, {what}, ended its worker (process {pid}) {how}")
-    error.index, error.arguments, error.pid = index, what, pid
-    if by_signal and detail >= 0:
-        error.signal = detail
-    elif detail >= 0:
-        error.exitcode = detail
-    return error
+    if hint and number == signal.SIGKILL:
+        name += ", as the kernel does when memory runs out"
+    return f"signal {number} ({name})"
 
 
 # ---- commands ----
@@ -389,37 +418,68 @@ def _command_text(args: typing.Any) -> str:
 
 def _tail(stderr: object) -> str:
     """The last lines that a command wrote to its stderr, as an appendix to a message."""
-    text = stderr.decode("utf-8", "replace") if isinstance(stderr, bytes) else str(stderr or "")
-    lines = text[-_TAIL_CHARS:].rstrip().splitlines()[-_TAIL_LINES:]
+    lines = _text(stderr)[-_TAIL_CHARS:].rstrip().splitlines()[-_TAIL_LINES:]
     return "".join("\n    " + line for line in lines)
 
 
-def _command_error(index: int, result: CommandResult, text: str) -> CommandError:
+def _command_error(
+    index: int, result: CommandResult, word: str, text: str, attempts: int
+) -> CommandError:
+    from ._verdicts import Verdict, hang
+
     error = CommandError(text)
     error.index, error.arguments = index, _command_text(result.args)
     error.result = result
     error.returncode, error.timed_out = result.returncode, result.timed_out
     if result.returncode is not None and result.returncode < 0:
         error.signal = -result.returncode
+    usage = (
+        result.started, result.seconds, result.cpu_seconds, result.max_rss or 0, 0, attempts
+    )  # fmt: skip
+    of = Verdict(word, index, error.arguments, attempts, usage, _text(result.stderr))
+    of.signal = error.signal
+    of.exitcode = result.returncode if error.signal is None else None
+    hang(error, of)
     return error
 
 
-def command_failed(index: int, result: CommandResult, timeout: float | None) -> CommandError:
+def _text(written: object) -> str:
+    return written.decode("utf-8", "replace") if isinstance(written, bytes) else str(written or "")
+
+
+def command_failed(
+    index: int, result: CommandResult, timeout: float | None, attempts: int
+) -> CommandError:
     """A command that ran, and ended in another way than with exit status 0."""
+    word = "killed"
     if result.timed_out:
-        how = f"was ended because it took longer than {timeout:g} s"
+        word, how = "timed out", f"was ended because it took longer than {timeout:g} s"
     elif result.returncode is None:
         how = "ended in a way the system did not tell (this program reaps its children itself)"
     elif result.returncode < 0:
-        how = f"was killed by {_signal_name(-result.returncode)}"
+        how = f"was killed by {signal_name(-result.returncode)}"
     else:
-        how = f"ended with exit status {result.returncode}"
+        word, how = "exited", f"ended with exit status {result.returncode}"
+    if attempts > 1:
+        how += f" (attempt {attempts})"
     text = f"command {index}, {_command_text(result.args)}, {how}"
-    return _command_error(index, result, text + _tail(result.stderr))
+    return _command_error(index, result, word, text + _tail(result.stderr), attempts)
 
 
-def command_refused(index: int, result: CommandResult, why: str, errno: int) -> CommandError:
+def command_refused(
+    index: int, result: CommandResult, why: str, errno: int, attempts: int
+) -> CommandError:
     """A command that could not be started."""
-    error = _command_error(index, result, f"command {index}: {why}")
+    error = _command_error(index, result, "refused", f"command {index}: {why}", attempts)
     error.errno = errno or None
+    return error
+
+
+def command_skipped(index: int) -> Skipped:
+    """A command that was not begun because the time was over."""
+    from ._verdicts import Verdict, hang
+
+    error = Skipped(f"command {index} was not begun: the time was over")
+    error.index = index
+    hang(error, Verdict("skipped", index, "", 0))
     return error

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import operator
 
-from . import _hec
+from . import _hec, _options
 from ._host import cpu_count
-from ._run import Bar, check_callable, check_on_error, run_here, run_once, worker_count
+from ._run import Bar, check_callable, run_here, run_once, worker_count
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
@@ -56,12 +56,14 @@ class Parallel:
         Parallel(n_jobs=8)(delayed(fib)(n) for n in values)
 
     n_jobs: how many workers; None, 'max' or -1: all CPUs that were granted; -2: all but one;
-    1: no workers, the tasks run here one after the other.
+    1: no workers, the tasks run here one after the other, unless they have limits to be kept.
     progress: shows a bar (needs tqdm). on_error: 'finish' runs the other tasks and raises at the
-    end, 'raise' raises at once, 'return' puts the exceptions in the results' places.
+    end, 'raise' raises at once, 'return' puts the exceptions in the results' places. timeout:
+    seconds that a task may take, or text ('10m'). Further timeout=, memory=, retries=, backoff=,
+    retry_on=, retry_memory=, verdicts= and deadline=: see pyhec.Options.
 
     Options of joblib that choose a back-end or tune it are accepted and change nothing;
-    return_as other than 'list', and timeout, are not there yet and are refused.
+    return_as other than 'list' is not there yet and is refused.
     """
 
     def __init__(
@@ -71,19 +73,13 @@ class Parallel:
         progress: bool = False,
         on_error: str = "finish",
         return_as: str = "list",
-        timeout: float | None = None,
-        **hints: typing.Any,
+        **options: typing.Any,
     ) -> None:
-        unknown = set(hints) - _HINTS
-        if unknown:
-            raise TypeError(f"Parallel() got an unexpected keyword argument {min(unknown)!r}")
         if return_as != "list":
             raise ValueError(f"return_as must be 'list', not {return_as!r}")
-        if timeout is not None:
-            raise ValueError("timeout is not supported yet: leave it out")
-        check_on_error(on_error)
+        given = {name: value for name, value in options.items() if name not in _HINTS}
+        self._options = _options.take("Parallel", given, on_error, progress)
         self.n_jobs = _jobs(n_jobs)
-        self._progress, self._on_error = progress, on_error
 
     def __enter__(self) -> Parallel:
         return self
@@ -96,9 +92,8 @@ class Parallel:
         for i, task in enumerate(tasks):
             if not (isinstance(task, tuple) and len(task) == 3 and callable(task[0])):
                 raise TypeError(f"item {i} is not a call: write delayed(function)(arguments)")
-        bar = Bar(self._progress, len(tasks))
-        if self.n_jobs == 1:
-            return run_here(_hec.TASKS, None, tasks, bar, self._on_error)
-        return run_once(
-            _hec.TASKS, None, tasks, self.n_jobs, bar=bar, on_error=self._on_error
-        )
+        options = self._options
+        bar = Bar(options.progress, len(tasks))
+        if self.n_jobs == 1 and not options.bounded:
+            return run_here(_hec.TASKS, None, tasks, bar, options)
+        return run_once(_hec.TASKS, None, tasks, self.n_jobs, bar=bar, options=options)

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from . import _hec
-from ._run import Bar, check_callable, check_on_error, conclude, worker_count
+from . import _hec, _options
+from ._run import Bar, check_callable, conclude, make_call, worker_count
 from ._stream import run_list, stream
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     import concurrent.futures
     import typing
 
-    from ._desk import Desk
+    import typing_extensions
+
+    from ._desk import Desk, Family
+    from ._options import CallOptions, Options
+
+
+#: Of so many kinds of options for single tasks those are forgotten of which no task is under way.
+_DESKS = 16
 
 
 class AsyncResult:
@@ -62,13 +69,17 @@ class Pool:
     here and now, and have what this process had imported and loaded. Functions are sent to them,
     also lambdas and functions that were defined later.
 
-    Every call takes progress= (a bar; needs tqdm) and on_error= ('finish', 'raise' or 'return', as
-    Parallel does). There is no chunksize to choose; it is accepted and changes nothing.
+    Every call takes progress= (a bar; needs tqdm), on_error= ('finish', 'raise' or 'return', as
+    Parallel does), and timeout=, memory=, retries=, backoff=, retry_on=, retry_memory=, verdicts=
+    and deadline=: see pyhec.Options. There is no chunksize to choose; it is accepted and changes
+    nothing.
     """
 
     def __init__(self, processes: int | str | None = None) -> None:
         self._pool = _hec.Pool(worker_count(processes, "processes"))
+        self._family: Family | None = None
         self._desk: Desk | None = None
+        self._desks: dict[tuple[object, ...], Desk] = {}  # those of other options
         self._closed = False
 
     def _run(
@@ -76,15 +87,13 @@ class Pool:
         kind: int,
         func: typing.Any,
         iterable: collections.abc.Iterable[typing.Any],
-        progress: bool,
-        on_error: str,
+        options: Options,
     ) -> list[typing.Any]:
         check_callable(func)
-        check_on_error(on_error)
         self._check_open()
         items = list(iterable)
-        bar = Bar(progress, len(items))
-        return run_list(self._pool, kind, func, items, bar=bar, on_error=on_error)
+        bar = Bar(options.progress, len(items))
+        return run_list(self._pool, kind, func, items, bar=bar, options=options)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -98,9 +107,12 @@ class Pool:
         *,
         progress: bool = False,
         on_error: str = "finish",
+        **options: typing_extensions.Unpack[CallOptions],
     ) -> list[typing.Any]:
         """[func(x) for x in iterable], on all workers."""
-        return self._run(_hec.MAP, func, iterable, progress, on_error)
+        return self._run(
+            _hec.MAP, func, iterable, _options.take("map", options, on_error, progress)
+        )
 
     def starmap(
         self,
@@ -110,22 +122,25 @@ class Pool:
         *,
         progress: bool = False,
         on_error: str = "finish",
+        **options: typing_extensions.Unpack[CallOptions],
     ) -> list[typing.Any]:
         """[func(*x) for x in iterable], on all workers."""
-        return self._run(_hec.STAR, func, iterable, progress, on_error)
+        return self._run(
+            _hec.STAR, func, iterable, _options.take("starmap", options, on_error, progress)
+        )
 
     def _stream(
         self,
         func: typing.Any,
         iterable: collections.abc.Iterable[typing.Any],
         ordered: bool,
-        progress: bool,
+        options: Options,
     ) -> collections.abc.Iterator[typing.Any]:
         check_callable(func)
         self._check_open()
-        results = stream(self._pool, _hec.MAP, func, iterable, ordered)
+        results = stream(self._pool, _hec.MAP, func, iterable, ordered, options)
         next(results)
-        if not progress:
+        if not options.progress:
             return results
         total = len(iterable) if hasattr(iterable, "__len__") else None  # type: ignore[arg-type]
         return Bar.around(results, total)
@@ -137,12 +152,16 @@ class Pool:
         chunksize: int | None = None,
         *,
         progress: bool = False,
+        on_error: str = "finish",
+        **options: typing_extensions.Unpack[CallOptions],
     ) -> collections.abc.Iterator[typing.Any]:
         """The results one by one, in the order of the inputs, as soon as they are there. The
         iterable may be infinite: only a window of it is pulled ahead. A task's exception is raised
-        at its turn and ends the iteration.
+        at its turn and ends the iteration; with on_error='return' it is what comes at its turn.
         """
-        return self._stream(func, iterable, True, progress)
+        return self._stream(
+            func, iterable, True, _options.take("imap", options, on_error, progress)
+        )
 
     def imap_unordered(
         self,
@@ -151,38 +170,79 @@ class Pool:
         chunksize: int | None = None,
         *,
         progress: bool = False,
+        on_error: str = "finish",
+        **options: typing_extensions.Unpack[CallOptions],
     ) -> collections.abc.Iterator[typing.Any]:
         """As imap, in the order in which tasks end."""
-        return self._stream(func, iterable, False, progress)
+        return self._stream(
+            func, iterable, False, _options.take("imap_unordered", options, on_error, progress)
+        )
 
     def apply(
         self,
         func: typing.Callable[..., typing.Any],
         args: collections.abc.Iterable[typing.Any] = (),
         kwds: collections.abc.Mapping[str, typing.Any] | None = None,
+        **options: typing_extensions.Unpack[CallOptions],
     ) -> typing.Any:
         """func(*args, **kwds) in a worker."""
         check_callable(func)
         self._check_open()
-        call = _hec.Call(_hec.TASKS, func, [(func, tuple(args), dict(kwds or {}))])
+        items = [(func, tuple(args), dict(kwds or {}))]
+        if not options:
+            call = _hec.Call(_hec.TASKS, func, items)
+            self._pool.run(call)
+            return conclude(call.results, call.failures, _options.PLAIN)[0]
+        chosen = _options.take("apply", options)
+        call = make_call(_hec.TASKS, func, items, chosen)
         self._pool.run(call)
-        return conclude(call.results, call.failures, "finish")[0]
+        return conclude(call.results, call.failures, chosen)[0]
 
     def apply_async(
         self,
         func: typing.Callable[..., typing.Any],
         args: collections.abc.Iterable[typing.Any] = (),
         kwds: collections.abc.Mapping[str, typing.Any] | None = None,
+        **options: typing_extensions.Unpack[CallOptions],
     ) -> AsyncResult:
         """Starts func(*args, **kwds) in a worker; the result's get() waits for it."""
         check_callable(func)
         self._check_open()
-        if self._desk is None:
-            from ._desk import Desk
+        if options:
+            desk = self._desk_for(_options.take("apply_async", options))
+        else:
+            desk = self._plain_desk()
+        return AsyncResult(desk.submit(func, tuple(args), dict(kwds or {})))
 
-            self._desk = Desk(self._pool)
-            self._desk.close_with(self)
-        return AsyncResult(self._desk.submit(func, tuple(args), dict(kwds or {})))
+    def _plain_desk(self) -> Desk:
+        if self._desk is not None and self._desk.is_drained():
+            self._desk.close(wait=False, cancel=False)
+            self._desk = None
+        if self._desk is None:
+            self._desk = self._new_desk(_options.PLAIN)
+        return self._desk
+
+    def _new_desk(self, options: Options) -> Desk:
+        from ._desk import Desk, Family
+
+        if self._family is None:
+            self._family = Family(self._pool, self)
+        desk = Desk(self._pool, options, self._family)
+        desk.close_with(self)
+        return desk
+
+    def _desk_for(self, options: Options) -> Desk:
+        """The desk for single tasks with these options; one for each kind of options."""
+        desk = self._desks.get(options.key())
+        if desk is not None and desk.is_drained():
+            desk.close(wait=False, cancel=False)
+            desk = None
+        if desk is None:
+            for key in list(self._desks) if len(self._desks) >= _DESKS else []:
+                if self._desks[key].is_idle():
+                    self._desks.pop(key).close(wait=False, cancel=False)
+            desk = self._desks[options.key()] = self._new_desk(options)
+        return desk
 
     def close(self) -> None:
         """No more calls; the workers leave when join() or the end of the pool comes."""
@@ -192,16 +252,19 @@ class Pool:
         """After close() or terminate(): waits until all is done and the workers are gone."""
         if not self._closed:
             raise ValueError("the pool is still open: close() or terminate() it first")
-        if self._desk is not None:
-            self._desk.close(wait=True, cancel=False)
+        self._close_desks()
         self._pool.close()
 
     def terminate(self) -> None:
         """Ends the workers at once, whatever they are doing."""
         self._closed = True
         self._pool.close(True)
-        if self._desk is not None:
-            self._desk.close(wait=True, cancel=False)
+        self._close_desks()
+
+    def _close_desks(self) -> None:
+        """Waits for all single tasks."""
+        for desk in (*self._desks.values(), *([self._desk] if self._desk is not None else [])):
+            desk.close(wait=True, cancel=False)
 
     def __enter__(self) -> Pool:
         self._check_open()

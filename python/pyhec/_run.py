@@ -8,6 +8,7 @@ import sys
 
 from . import _errors, _hec
 from ._host import cpu_count
+from ._options import Options
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     import typing
 
 _MAX_WORKERS = 4096
-
-#: What a call does when a task fails: run the others and raise at the end, raise at once, or put
-#: the exceptions in the results' places.
-ON_ERROR = ("finish", "raise", "return")
 
 
 def worker_count(n: typing.Any, name: str = "n_cores") -> int:
@@ -42,12 +39,6 @@ def check_callable(func: object, name: str = "func") -> None:
     """Raises unless func can be called."""
     if not callable(func):
         raise TypeError(f"{name} must be callable, not {_errors._brief(func)}")
-
-
-def check_on_error(on_error: object) -> None:
-    """Raises unless it is one of ON_ERROR."""
-    if on_error not in ON_ERROR:
-        raise ValueError(f"on_error must be 'finish', 'raise' or 'return', not {on_error!r}")
 
 
 def _tqdm(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
@@ -95,18 +86,39 @@ class Bar:
             self._bar.close()
 
 
+def make_call(
+    kind: int,
+    func: typing.Any,
+    items: list[typing.Any] | dict[int, typing.Any],
+    options: Options,
+    stream: bool = False,
+) -> _hec.Call:
+    """A call that is run as the options say."""
+    if options.plain:
+        return _hec.Call(kind, func, items, stream)
+    from ._verdicts import Judge
+
+    return _hec.Call(kind, func, items, stream, Judge(options, func, kind, items))
+
+
 def conclude(
-    results: list[typing.Any] | None, failures: dict[int, BaseException], on_error: str
+    results: list[typing.Any] | None, failures: dict[int, BaseException], options: Options
 ) -> list[typing.Any]:
     """The results of a call that is over, or its first failure."""
     assert results is not None
     if not failures:
         return results
+    if options.verdicts and options.on_error != "raise":
+        from ._verdicts import verdict
+
+        for i, error in failures.items():
+            results[i] = verdict(error)
+        return results
     for i, error in failures.items():
         results[i] = error
-    if on_error == "return":
+    if options.on_error == "return":
         return results
-    first = failures[min(failures)]
+    first = _to_raise(failures, len(results), options)
     _errors.attach(first, _errors.Partial(results, failures))
     try:
         raise first
@@ -114,38 +126,79 @@ def conclude(
         del first, failures  # the exception refers to this frame
 
 
-def drive(pool: _hec.Pool, call: _hec.Call, bar: Bar, on_error: str) -> None:
+def _to_raise(failures: dict[int, BaseException], total: int, options: Options) -> BaseException:
+    """The first failure; or, where tasks were skipped, that the time is over."""
+    real = [i for i, error in failures.items() if not isinstance(error, _errors.Skipped)]
+    if len(real) == len(failures) or (real and options.on_error == "raise"):
+        return failures[min(real)]
+    skipped = len(failures) - len(real)
+    return out_of_time(total, total - skipped, [failures[i] for i in sorted(real)])
+
+
+def out_of_time(
+    total: int | None, over: int, failed: list[BaseException]
+) -> _errors.OutOfTime:
+    """What a call raises that stopped before its end because its time was over. total: of tasks,
+    None where nobody knows.
+    """
+    why = "drained" if _hec.draining() else "out of time"
+    if total is None:
+        text = f"{why}: {over} tasks are over, the others were not begun"
+    else:
+        text = f"{why}: {over} of {total} tasks are over, {total - over} were not begun"
+    if failed:
+        text += f", {len(failed)} failed (the first: {_errors.brief_error(failed[0])})"
+    error = _errors.OutOfTime(f"{text}; start this again to go on (exit status 75)")
+    error.done, error.total = over, total
+    error.__cause__ = failed[0] if failed else None
+    return error
+
+
+def drive(pool: _hec.Pool, call: _hec.Call, bar: Bar, options: Options) -> None:
     """Steps until the call is over, or, with on_error='raise', until a task has failed."""
-    if on_error != "raise":
+    if options.on_error != "raise":
         pool.drive(call, progress=bar.tick)
         return
-    while call.done < call.total and not call.failures:
+    while call.done < call.total and not call.failed:
         pool.drive(call, once=True, progress=bar.tick)
 
 
 def run_here(
-    kind: int, func: typing.Any, items: list[typing.Any], bar: Bar, on_error: str
+    kind: int, func: typing.Any, items: list[typing.Any], bar: Bar, options: Options
 ) -> list[typing.Any]:
     """The same in this process, one after the other: for a call of one worker, and inside one."""
+    if not options.plain or _hec.deadline():
+        from ._here import run_judged
+
+        return run_judged(kind, func, items, bar, options)
     results: list[typing.Any] = [None] * len(items)
     failures: dict[int, BaseException] = {}
     with bar:
         for i, item in enumerate(items):
+            if _hec.draining():
+                from ._here import skip
+
+                failures.update((k, skip(kind, func, items, k)) for k in range(i, len(items)))
+                break
             try:
-                if kind == _hec.MAP:
-                    results[i] = func(item)
-                elif kind == _hec.STAR:
-                    results[i] = func(*item)
-                else:
-                    f, args, kwargs = item
-                    results[i] = f(*args, **kwargs)
+                results[i] = run_task(kind, func, item)
             except Exception as e:
                 failures[i] = e
-                if on_error == "raise":
+                if options.on_error == "raise":
                     break
             if bar.tick is not None:
                 bar.tick(i + 1)
-    return conclude(results, failures, on_error)
+    return conclude(results, failures, options)
+
+
+def run_task(kind: int, func: typing.Any, item: typing.Any) -> typing.Any:
+    """Runs one task in this process."""
+    if kind == _hec.MAP:
+        return func(item)
+    if kind == _hec.STAR:
+        return func(*item)
+    f, args, kwargs = item
+    return f(*args, **kwargs)
 
 
 def run_once(
@@ -155,20 +208,20 @@ def run_once(
     workers: int,
     *,
     bar: Bar,
-    on_error: str = "finish",
+    options: Options,
 ) -> list[typing.Any]:
     """Runs a call on workers of its own, which inherit its inputs, and ends them."""
     if not items:
         return []
-    if _hec.in_worker() and workers == 1:
-        return run_here(kind, func, items, bar, on_error)
-    call = _hec.Call(kind, func, items)
+    if _hec.in_worker() and workers == 1 and not options.bounded:
+        return run_here(kind, func, items, bar, options)
+    call = make_call(kind, func, items, options)
     pool = _hec.Pool(min(workers, len(items)), call)
     try:
         with bar:
-            drive(pool, call, bar, on_error)
+            drive(pool, call, bar, options)
     except BaseException:
         pool.close(True)
         raise
     pool.close()
-    return conclude(call.results, call.failures, on_error)
+    return conclude(call.results, call.failures, options)

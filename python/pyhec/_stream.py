@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import time
 
-from . import _hec
-from ._run import Bar, conclude, drive
+from . import _errors, _hec
+from ._options import Options
+from ._run import Bar, conclude, drive, make_call, out_of_time
 from ._weight import weigh
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -33,19 +34,28 @@ def run_list(
     items: list[typing.Any],
     *,
     bar: Bar,
-    on_error: str,
+    options: Options,
 ) -> list[typing.Any]:
     """A call over inputs that exist, on workers that exist."""
     if not items:
         return []
-    call = _hec.Call(kind, func, items)
+    call = make_call(kind, func, items, options)
     pool.open(call)
     try:
         with bar:
-            drive(pool, call, bar, on_error)
+            drive(pool, call, bar, options)
     finally:
         pool.end(call)
-    return conclude(call.results, call.failures, on_error)
+    return conclude(call.results, call.failures, options)
+
+
+def returned(error: BaseException, options: Options) -> typing.Any:
+    """What stands for a failure among the results, where the options say that something does."""
+    if not options.verdicts:
+        return error
+    from ._verdicts import verdict
+
+    return verdict(error)
 
 
 class _Order:
@@ -77,7 +87,8 @@ class _Window:
     is heavier than thought counts at once, what is lighter little by little.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, verdicts: bool = False) -> None:
+        self._verdicts = verdicts
         self._least = _LEAST * workers
         self._most = min(_FIRST * workers, WINDOW)
         self._weights = [0.0, 0.0]
@@ -96,8 +107,9 @@ class _Window:
         """Weighs the last of those that came."""
         if taken:
             what = taken[-1][1]
+            last = what[-1] if isinstance(what, list) else what
             self._most = WINDOW
-            self._weigh(1, what[-1] if isinstance(what, list) else what)
+            self._weigh(1, last.value if self._verdicts and isinstance(what, list) else last)
 
 
 def stream(
@@ -106,6 +118,7 @@ def stream(
     func: typing.Any,
     iterable: collections.abc.Iterable[typing.Any],
     ordered: bool,
+    options: Options,
 ) -> collections.abc.Iterator[typing.Any]:
     """Yields results while inputs are still being pulled; the iterable may be infinite. At most
     WINDOW inputs have been pulled whose results were not yielded, fewer if they are large. The
@@ -113,9 +126,10 @@ def stream(
     """
     source = iter(iterable)
     items: dict[int, typing.Any] = {}
-    call = _hec.Call(kind, func, items, stream=True)
-    order, window = _Order(ordered), _Window(len(pool.pids()))
-    pulled = yielded = 0
+    call = make_call(kind, func, items, options, stream=True)
+    order, window = _Order(ordered), _Window(len(pool.pids()), options.verdicts)
+    raises = options.on_error != "return" and not options.verdicts
+    pulled = yielded = skipped = 0
     more, primed = True, False
     pool.open(call)
     try:
@@ -142,11 +156,18 @@ def stream(
             window.see_results(taken)
             for good, value in order.sort(taken):
                 yielded += 1
-                if not good:
+                if not good and isinstance(value, _errors.Skipped):
+                    more = False
+                    skipped += raises
+                elif not good and raises:
                     raise value
-                yield value
+                if skipped and (ordered or not good):
+                    continue  # those that run are waited for
+                yield value if good else returned(value, options)
                 if time.monotonic() - stop > _PULL_S:
                     pool.step(0)  # the workers go on while the caller looks at this
                     stop = time.monotonic()
+        if skipped:
+            raise out_of_time(None, pulled - skipped, [])
     finally:
         pool.end(call)

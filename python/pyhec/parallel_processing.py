@@ -11,8 +11,8 @@ import functools
 import glob
 import os
 
-from . import _errors, _hec
-from ._run import Bar, check_callable, check_on_error, run_once, worker_count
+from . import _errors, _hec, _options
+from ._run import Bar, check_callable, run_once, worker_count
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
@@ -131,13 +131,16 @@ def parallelize(
     progress: shows a bar (needs tqdm).
     on_error: 'finish' (the other chunks are still computed, then the first failure is raised;
         ``pyhec.partial(error)`` has what there is) or 'raise' (at once).
+    timeout, memory, retries, backoff, retry_on, retry_memory, deadline: see pyhec.Options; a task
+        is a chunk here. verdicts: returns a Verdict for every chunk, in order.
+    kwargs: for func. One that has a name of the above goes to func by functools.partial.
 
     Raises what func raised, with its traceback in the worker as the cause; pyhec.WorkerDied when
     func ended its process.
     """
     check_callable(func)
-    check_on_error(on_error)
-    if on_error == "return":
+    options = _options.take("parallelize", _options.split(kwargs), on_error, progress)
+    if options.on_error == "return":
         raise ValueError("on_error must be 'finish' or 'raise' here")
     if return_as not in ("list", "dataframe"):
         raise ValueError(f"return_as must be 'list' or 'dataframe', not {return_as!r}")
@@ -148,10 +151,11 @@ def parallelize(
     chunks = _chunks(data, count) if count else []
     call = functools.partial(func, **kwargs) if kwargs else func
     bar = Bar(progress, count, n, "item")
-    if return_as == "dataframe":
+    if return_as == "dataframe" and not options.verdicts:
         call = functools.partial(_packed, call)
-        return _concat(run_once(_hec.MAP, call, chunks, workers, bar=bar, on_error=on_error), data)
-    return _flatten(run_once(_hec.MAP, call, chunks, workers, bar=bar, on_error=on_error))
+        return _concat(run_once(_hec.MAP, call, chunks, workers, bar=bar, options=options), data)
+    parts = run_once(_hec.MAP, call, chunks, workers, bar=bar, options=options)
+    return parts if options.verdicts else _flatten(parts)
 
 
 def _read(path: str, kwargs: dict[str, typing.Any]) -> pandas.DataFrame:
@@ -210,6 +214,8 @@ def batch_read_csv(
         sorted order of their names.
     n_cores: how many workers; None or 'max': all CPUs that were granted.
     progress: shows a bar (needs tqdm).
+    timeout, memory, retries, backoff, retry_on, retry_memory: see pyhec.Options; a task reads a
+        group of files of about equal size, eight for each worker.
     kwargs: passed to pandas.read_csv() for every file.
 
     The rows are numbered 0, 1, 2, … unless index_col says otherwise.
@@ -218,6 +224,9 @@ def batch_read_csv(
     """
     from . import _frames  # before the fork, so that no worker has to
 
+    options = _options.take("batch_read_csv", _options.split(kwargs), "raise", progress)
+    if options.verdicts:
+        raise ValueError("verdicts=True is for calls that return a result for each task")
     pattern = os.fspath(glob_path)
     workers = worker_count(n_cores)
     paths = sorted(glob.glob(pattern, recursive=True))
@@ -225,5 +234,5 @@ def batch_read_csv(
         raise _errors.NoFilesError(f"no file matches '{pattern}'")
     items = [(group, kwargs) for group in _groups(paths, workers * _GROUPS)]
     bar = Bar(progress, len(items), len(paths), "file")
-    parts = run_once(_hec.STAR, _read_all, items, workers, bar=bar, on_error="raise")
+    parts = run_once(_hec.STAR, _read_all, items, workers, bar=bar, options=options)
     return _frames.join(parts, ignore_index=_renumbers(kwargs))

@@ -78,7 +78,7 @@ static int leave_error(hecmod_call *c)
 static int pack_shared(void *ctx, hec_outbox *out, hec_error *err)
 {
     hecmod_call *c = ctx;
-    PyObject *shared = Py_BuildValue("(iO)", (int)c->kind, c->func);
+    PyObject *shared = Py_BuildValue("(iOi)", (int)c->kind, c->func, c->judge != NULL);
     int r =
         shared ? hecmod_pack(c->st, shared, (hecmod_way){true, c->known, c, true}, out, NULL) : -1;
 
@@ -248,85 +248,146 @@ static int put_values(hecmod_call *c, uint64_t first, uint32_t count, PyObject *
     return 0;
 }
 
+static int on_failure(hecmod_call *c, const hecmod_failure *f)
+{
+    PyObject *error = NULL;
+
+    switch (hecmod_judge_failure(c, f, &error)) {
+    case HECMOD_RETRIED:
+        c->retried = true;
+        return 0;
+    case HECMOD_FAILED:
+        c->failed += f->verdict != HEC_TASK_SKIPPED;
+        return put_failure(c, f->task, error);
+    case HECMOD_UNJUDGED: /* put_failure() takes the exception that is set */
+        return put_failure(c, f->task, error);
+    }
+    Py_UNREACHABLE();
+}
+
 /* What arrived cannot be turned into an object: those tasks have failed, by name. */
 static int put_unreadable(hecmod_call *c, const hec_result *r)
 {
-    PyObject *errors, *type, *value, *traceback;
+    PyObject *type, *value, *traceback;
+    hecmod_failure f = {.verdict = HEC_TASK_REFUSED};
     int bad = 0;
 
     if (!PyErr_ExceptionMatches(PyExc_Exception))
         return -1;
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
-    errors = hecmod_errors(c->st);
-    for (uint32_t k = 0; errors && !bad && k < r->count; k++)
-        bad = put_failure(c, r->first + k,
-                          PyObject_CallMethod(errors, "unreadable", "KO",
-                                              (unsigned long long)r->first + k, value));
+    for (uint32_t k = 0; !bad && k < r->count; k++) {
+        f.task = r->first + k;
+        f.why = value;
+        f.usage = r->usage ? &r->usage[k] : NULL;
+        bad = on_failure(c, &f);
+    }
     Py_XDECREF(type);
     Py_XDECREF(value);
     Py_XDECREF(traceback);
-    return errors ? bad : -1;
+    return bad;
+}
+
+/* Tasks have come to their end: the judge need not remember their attempts any more. */
+static int forget_attempts(hecmod_call *c, const hec_result *r)
+{
+    PyObject *left = PyObject_CallMethod(c->judge, "over", "KI", (unsigned long long)r->first,
+                                         (unsigned)r->count);
+
+    if (!left)
+        return -1;
+    c->retried = PyObject_IsTrue(left) == 1;
+    Py_DECREF(left);
+    return 0;
+}
+
+static int on_done(hecmod_call *c, const hec_result *r)
+{
+    PyObject *got, *values;
+    int bad;
+
+    if (c->retried && !c->verdicts && forget_attempts(c, r) < 0)
+        return -1;
+    if (c->results && !c->verdicts && hecmod_is_plain(r->message)) {
+        if (hecmod_plain_read_into(c->st, r->message, c->results, r->first, r->count) < 0)
+            return put_unreadable(c, r);
+        c->done += r->count;
+        return 0;
+    }
+    got = hecmod_unpack(c->st, r->message);
+    if (!got)
+        return put_unreadable(c, r);
+    values = c->verdicts ? hecmod_verdicts(c, r, got) : Py_NewRef(got);
+    bad = values ? put_values(c, r->first, r->count, values) : -1;
+    Py_XDECREF(values);
+    Py_DECREF(got);
+    return bad;
 }
 
 static int on_result(void *ctx, const hec_result *r)
 {
     hecmod_call *c = ctx;
-    PyObject *errors, *got, *item;
-    int bad;
+    hecmod_failure f = {.verdict = r->verdict, .message = r->message};
+    int bad = 0;
 
-    if (r->verdict == HEC_TASK_DONE && c->results && hecmod_is_plain(r->message)) {
-        bad = hecmod_plain_read_into(c->st, r->message, c->results, r->first, r->count);
-        if (bad)
-            bad = put_unreadable(c, r);
-        else
-            c->done += r->count;
-        return bad ? leave_error(c) : 0;
-    }
     if (r->verdict == HEC_TASK_DONE) {
-        got = hecmod_unpack(c->st, r->message);
-        bad = got ? put_values(c, r->first, r->count, got) : put_unreadable(c, r);
-        Py_XDECREF(got);
-        return bad ? leave_error(c) : 0;
+        bad = on_done(c, r);
+    } else {
+        for (uint32_t k = 0; !bad && k < r->count; k++) {
+            f.task = r->first + k;
+            f.usage = r->usage ? &r->usage[k] : NULL;
+            bad = on_failure(c, &f);
+        }
     }
-    errors = hecmod_errors(c->st);
-    item = hecmod_call_item(c, r->first);
-    got = !errors || !item
-              ? NULL
-              : PyObject_CallMethod(errors,
-                                    r->verdict == HEC_TASK_RAISED ? "unpack_failure" : "refused",
-                                    "KOiOy#", (unsigned long long)r->first, c->func, (int)c->kind,
-                                    item, r->message->payload, (Py_ssize_t)r->message->size);
-    Py_XDECREF(item);
-    return put_failure(c, r->first, got) < 0 ? leave_error(c) : 0;
+    return bad ? leave_error(c) : 0;
 }
 
 static int on_death(void *ctx, const hec_death *d)
 {
-    hecmod_call *c = ctx;
-    PyObject *errors = hecmod_errors(c->st), *item = hecmod_call_item(c, d->task), *got = NULL;
+    hecmod_failure f = {.task = d->task,
+                        .verdict = d->verdict,
+                        .detail = d->detail,
+                        .usage = &d->usage,
+                        .err = d->stderr_tail,
+                        .python_stack = d->python_stack,
+                        .c_stack = d->c_stack};
 
-    if (errors && item)
-        got = PyObject_CallMethod(errors, "died", "KOiOiiid", (unsigned long long)d->task, c->func,
-                                  (int)c->kind, item, d->verdict == HEC_TASK_KILLED, (int)d->detail,
-                                  (int)d->pid, (double)d->ran_ns / 1e9);
-    Py_XDECREF(item);
-    return put_failure(c, d->task, got) < 0 ? leave_error(c) : 0;
+    return on_failure(ctx, &f) ? leave_error(ctx) : 0;
 }
 
 const hec_call_ops hecmod_call_ops = {pack_shared, pack, on_result, on_death};
 
 /* ---- the type ---- */
 
+/* What the options of a call are to the engine. */
+static int take_limits(hecmod_call *c, PyObject *judge)
+{
+    unsigned long long timeout_ns, memory, deadline_ns;
+    int walltime, verdicts, good;
+    PyObject *limits = PyObject_CallMethod(judge, "limits", NULL);
+
+    good = limits && PyArg_ParseTuple(limits, "KKKpp:limits", &timeout_ns, &memory, &deadline_ns,
+                                      &walltime, &verdicts);
+    Py_XDECREF(limits);
+    if (!good)
+        return -1;
+    c->limits = (hec_limits){.timeout_ns = timeout_ns, .memory_bytes = memory};
+    c->deadline_ns = deadline_ns;
+    c->walltime = walltime;
+    c->verdicts = verdicts;
+    c->judge = Py_NewRef(judge);
+    return 0;
+}
+
 static int call_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"kind", "func", "items", "stream", NULL};
+    static char *names[] = {"kind", "func", "items", "stream", "judge", NULL};
     hecmod_call *c = (hecmod_call *)self;
-    PyObject *func, *items;
+    PyObject *func, *items, *judge = Py_None;
     int kind, stream = 0;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iOO|p:Call", names, &kind, &func, &items,
-                                     &stream))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "iOO|pO:Call", names, &kind, &func, &items,
+                                     &stream, &judge))
         return -1;
     if (kind < HECMOD_MAP || kind > HECMOD_TASKS ||
         (!PyList_CheckExact(items) && !(stream && PyDict_CheckExact(items)))) {
@@ -338,6 +399,9 @@ static int call_init(PyObject *self, PyObject *args, PyObject *kwargs)
         return -1;
     }
     c->st = hecmod_of_type(Py_TYPE(self));
+    c->walltime = true;
+    if (judge != Py_None && take_limits(c, judge) < 0)
+        return -1;
     c->kind = (enum hecmod_kind)kind;
     c->total = (uint64_t)PyObject_Size(items);
     c->func = Py_NewRef(func);
@@ -365,6 +429,7 @@ static int call_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(c->ready);
     Py_VISIT(c->failures);
     Py_VISIT(c->known);
+    Py_VISIT(c->judge);
     Py_VISIT(c->error);
     return 0;
 }
@@ -380,6 +445,7 @@ static int call_clear(PyObject *self)
     Py_CLEAR(c->ready);
     Py_CLEAR(c->failures);
     Py_CLEAR(c->known);
+    Py_CLEAR(c->judge);
     Py_CLEAR(c->error);
     return 0;
 }
@@ -427,12 +493,17 @@ static PyMemberDef call_members[] = {
     {"total", T_ULONGLONG, offsetof(hecmod_call, total), READONLY, "Tasks there are."},
     {"sent", T_ULONGLONG, offsetof(hecmod_call, sent), READONLY,
      "Tasks before this one have been packed for a worker."},
+    {"failed", T_ULONGLONG, offsetof(hecmod_call, failed), READONLY,
+     "Tasks that are over and have failed; those that were not begun do not count."},
+    {"drained", T_BOOL, offsetof(hecmod_call, drained), READONLY, "No further task is begun."},
     {"done", T_ULONGLONG, offsetof(hecmod_call, done), READONLY, "Tasks that are over."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot call_slots[] = {
-    {Py_tp_doc, "Call(kind, func, items, stream=False)\n\nA function over inputs."},
+    {Py_tp_doc,
+     "Call(kind, func, items, stream=False, judge=None)\n\nA function over inputs. The "
+     "judge says what limits it has, and what becomes of a failure: see _verdicts.Judge."},
     {Py_tp_new, PyType_GenericNew},
     {Py_tp_init, call_init},
     {Py_tp_dealloc, call_dealloc},

@@ -138,6 +138,10 @@ static int next(void *ctx, uint64_t task, hec_command *command)
         Py_CLEAR(c->source);
         return PyErr_Occurred() ? -1 : 0;
     }
+    if (given == (PyObject *)Py_TYPE((PyObject *)c)) { /* how a source says: none at present */
+        Py_DECREF(given);
+        return 0;
+    }
     r = take_command(c, task, given);
     Py_DECREF(given);
     if (r < 0)
@@ -309,6 +313,12 @@ static PyObject *commands_active(PyObject *self, void *unused)
     return PyBool_FromLong(c->type || c->source || PyDict_GET_SIZE(c->running) > 0);
 }
 
+static PyObject *commands_idle(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(PyDict_GET_SIZE(((hecmod_commands *)self)->running) == 0);
+}
+
 /* ---- the type ---- */
 
 static int set_options(hecmod_commands *c, PyObject *source, PyObject *cwd, PyObject *env,
@@ -433,12 +443,15 @@ static PyMethodDef commands_methods[] = {
 
 static PyGetSetDef commands_getset[] = {
     {"active", commands_active, NULL, "Whether there is more to come.", NULL},
+    {"idle", commands_idle, NULL, "Whether no command runs.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot commands_slots[] = {
-    {Py_tp_doc, "Commands(width, source, capture=True, text=True, limit=0, cwd=None, env=None, "
-                "input=None, timeout_ms=0)\n\nPrograms, so many at a time."},
+    {Py_tp_doc,
+     "Commands(width, source, capture=True, text=True, limit=0, cwd=None, env=None, "
+     "input=None, timeout_ms=0)\n\nPrograms, so many at a time. A source that has none at "
+     "present, and may have some later, gives this type instead of one."},
     {Py_tp_new, PyType_GenericNew},
     {Py_tp_init, commands_init},
     {Py_tp_dealloc, commands_dealloc},

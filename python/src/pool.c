@@ -20,6 +20,8 @@ static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     p->worker.pool = p;
     p->lock = PyThread_allocate_lock();
     p->calls = PyList_New(0);
+    p->next_pool = p->st->pools;
+    p->st->pools = p;
     if (!p->lock || !p->calls) {
         bool no_lock = !p->lock;
 
@@ -53,7 +55,7 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
     static char *names[] = {"workers", "call", "start", NULL};
     hecmod_pool *p = (hecmod_pool *)self;
     hec_runner runner = hecmod_runner(&p->worker);
-    hec_pool_options o = {.runner = &runner};
+    hec_pool_options o = {.runner = &runner, .capture_stderr = 1};
     PyObject *call = Py_None, *start = Py_None;
     hecmod_call *c = NULL;
     hec_error err = {0};
@@ -80,6 +82,9 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
         o.inherit = &hecmod_call_ops;
         o.inherit_ctx = c;
         o.inherit_total = c->total;
+        o.inherit_limits = c->limits;
+        o.inherit_measured = c->judge != NULL;
+        o.inherit_deadline_ns = hecmod_pool_deadline(p, c);
     }
     if (choose_start(p, start, &o) < 0)
         return -1;
@@ -169,9 +174,13 @@ static void pool_dealloc(PyObject *self)
 {
     hecmod_pool *p = (hecmod_pool *)self;
     PyTypeObject *type = Py_TYPE(self);
+    hecmod_pool **at = &p->st->pools;
 
     PyObject_GC_UnTrack(self);
     pool_clear(self);
+    while (*at != p)
+        at = &(*at)->next_pool;
+    *at = p->next_pool;
     if (p->lock)
         PyThread_free_lock(p->lock);
     pthread_cond_destroy(&p->news);

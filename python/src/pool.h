@@ -14,8 +14,9 @@ typedef struct hecmod_pool {
     PyObject_HEAD hecmod_state *st;
     hec_pool *pool; /* NULL: closed */
     hecmod_worker worker;
-    PyObject *calls; /* list of the open calls */
-    PyObject *known; /* what the workers' __main__ has */
+    PyObject *calls;               /* list of the open calls */
+    PyObject *known;               /* what the workers' __main__ has */
+    struct hecmod_pool *next_pool; /* of all that there are, see state.h */
     PyThread_type_lock lock;
     unsigned long owner; /* the thread that holds the lock, 0: none */
     pid_t pid;           /* of the process that made it; a forked copy is of no use */
@@ -34,6 +35,9 @@ void hecmod_pool_wait_for_stepper(hecmod_pool *p);
 
 /* The object as a Call; NULL with an exception set when it is none. */
 hecmod_call *hecmod_pool_as_call(hecmod_pool *p, PyObject *o);
+
+/* When the tasks of a call have to be over, of CLOCK_MONOTONIC; 0: whenever. */
+uint64_t hecmod_pool_deadline(hecmod_pool *p, const hecmod_call *c);
 
 /* The methods that use the engine. */
 PyObject *hecmod_pool_open(PyObject *self, PyObject *o);

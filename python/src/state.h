@@ -11,6 +11,7 @@
  *   plain.c    the same for small plain values, without the pickler
  *   steady.c   which functions of __main__ a worker has
  *   call.c     Call: the parent's half of a call (packs tasks, takes results)
+ *   failure.c  what becomes of a task that failed
  *   worker.c   the worker's half (runs tasks, replies)
  *   pool.c     Pool: the engine as an object
  *   step.c     Pool: the lock around the engine, calls and steps
@@ -21,6 +22,8 @@
  *   zygote.c   whether to fork, and the zygote for when not
  *   host.c     what may be used here
  *   config.c   parameters and runs
+ *   time.c     when no further tasks are to be begun
+ *   units.c    sizes and durations as text
  *   native.c   native functions over arrays, on threads
  *   key.c      digests of values
  *   keyer.c    Keyer: the keys of tasks
@@ -84,6 +87,11 @@ typedef struct hecmod_state {
     bool in_worker;       /* this process is a worker of a pool */
     hec_zygote *zygote;   /* that of the process `zygote_owner`, or NULL */
     pid_t zygote_owner;
+    struct hecmod_pool *pools; /* all there are */
+    bool draining;             /* no further tasks are to be begun */
+    bool asked_walltime;       /* whether deadline_ns is known */
+    uint64_t deadline_ns;      /* when tasks have to be over, of CLOCK_MONOTONIC; 0: whenever */
+    uint32_t drain_signals;    /* bit n: signal n makes the parent drain */
 } hecmod_state;
 
 extern struct PyModuleDef hecmod_def;
@@ -190,8 +198,15 @@ typedef struct hecmod_call {
     uint64_t sent;   /* tasks below this have been packed */
     uint64_t bytes;  /* mean size of a packed task */
     hec_call *call;  /* while it is open in a pool */
-    bool dropped;    /* it is to be closed when the engine is free */
-    PyObject *error; /* an exception that a callback left, to be raised by the pool */
+    PyObject *judge; /* what has the options, NULL where there are none to speak of */
+    hec_limits limits;
+    uint64_t deadline_ns;    /* of its own; 0: none */
+    bool walltime, verdicts; /* the batch system's end counts; verdicts are wanted, not values */
+    bool drained;            /* the engine was told to */
+    bool retried;            /* tasks are, or were, to be run again */
+    uint64_t failed;         /* tasks that are over and have failed, those not begun not counted */
+    bool dropped;            /* it is to be closed when the engine is free */
+    PyObject *error;         /* an exception that a callback left, to be raised by the pool */
 } hecmod_call;
 
 extern PyType_Spec hecmod_call_spec;
@@ -200,6 +215,31 @@ extern const hec_call_ops hecmod_call_ops;
 PyObject *hecmod_call_item(hecmod_call *c, uint64_t i);
 /* Runs one task. New reference, NULL with the exception of the function set. */
 PyObject *hecmod_run_task(enum hecmod_kind kind, PyObject *func, PyObject *item);
+
+/* failure.c */
+
+/* What is known of a task that failed. */
+typedef struct hecmod_failure {
+    uint64_t task;
+    hec_verdict verdict;
+    const hec_message *message; /* or NULL */
+    PyObject *why;              /* what unpickling raised, or NULL */
+    int detail;                 /* of a death */
+    const hec_usage *usage;     /* or NULL */
+    const char *err, *python_stack, *c_stack;
+} hecmod_failure;
+
+enum hecmod_judged {
+    HECMOD_UNJUDGED, /* an exception is set */
+    HECMOD_FAILED,   /* for good, with *ret_error, a new reference */
+    HECMOD_RETRIED,  /* it will be run again */
+};
+
+/* Has a failure judged, and the task run again where that is the judgement. */
+enum hecmod_judged hecmod_judge_failure(hecmod_call *c, const hecmod_failure *f,
+                                        PyObject **ret_error);
+/* The verdicts of tasks that are done and have these values: a new list. */
+PyObject *hecmod_verdicts(hecmod_call *c, const hec_result *r, PyObject *values);
 
 /* worker.c */
 typedef struct hecmod_worker {
@@ -267,6 +307,21 @@ PyObject *hecmod_read_yaml(PyObject *module, PyObject *name);
 PyObject *hecmod_read_runs(PyObject *module, PyObject *args);
 PyObject *hecmod_check_runs(PyObject *module, PyObject *args);
 PyObject *hecmod_save_runs(PyObject *module, PyObject *args);
+
+/* time.c */
+
+/* When the tasks of this process have to be over because the batch system ends the job; asked once.
+ * 0: not known, or no batch job. */
+uint64_t hecmod_deadline(hecmod_state *st);
+PyObject *hecmod_get_deadline(PyObject *module, PyObject *unused);
+PyObject *hecmod_drain(PyObject *module, PyObject *on);
+PyObject *hecmod_draining(PyObject *module, PyObject *unused);
+PyObject *hecmod_drain_on(PyObject *module, PyObject *signum);
+
+/* units.c */
+PyObject *hecmod_parse_bytes(PyObject *module, PyObject *text);
+PyObject *hecmod_parse_seconds(PyObject *module, PyObject *text);
+PyObject *hecmod_format_bytes(PyObject *module, PyObject *bytes);
 
 /* native.c */
 PyObject *hecmod_run_native(PyObject *module, PyObject *args);

@@ -147,6 +147,20 @@ static int settle_errors(hecmod_pool *p, const hecmod_call *mine, const hec_erro
     return others ? 0 : -1;
 }
 
+static void drain(hecmod_call *c)
+{
+    if (c->call && !c->drained)
+        hec_call_drain(c->call);
+    c->drained = true;
+}
+
+/* Somebody has said that no further tasks are to be begun. */
+static void drain_all(hecmod_pool *p)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(p->calls); i++)
+        drain((hecmod_call *)PyList_GET_ITEM(p->calls, i));
+}
+
 /* One step, or a wait for the thread that steps. -1 with an exception set. */
 static int step(hecmod_pool *p, const hecmod_call *mine, int timeout_ms)
 {
@@ -166,6 +180,8 @@ static int step(hecmod_pool *p, const hecmod_call *mine, int timeout_ms)
         return PyErr_CheckSignals();
     }
     p->stepping = true;
+    if (p->st->draining)
+        drain_all(p);
     r = hec_pool_step(p->pool, timeout_ms, &err);
     p->stepping = false;
     if (r < 0 && r != HEC_EINTR)
@@ -190,7 +206,7 @@ PyObject *hecmod_pool_step(PyObject *self, PyObject *args)
 /* Whether there is something of a call to look at: others may have stepped since its owner did. */
 static bool has_news(const hecmod_call *c, uint64_t began)
 {
-    return c->done > began || (c->ready ? PyList_GET_SIZE(c->ready) : PyDict_Size(c->failures)) > 0;
+    return c->done > began || (c->ready ? PyList_GET_SIZE(c->ready) > 0 : c->failed > 0);
 }
 
 /* Steps until the call is over, or, with once, until something of it is. */
@@ -253,6 +269,30 @@ static int kick(hecmod_pool *p, const hecmod_call *mine)
     return r < 0 ? settle_errors(p, mine, &err) : 0;
 }
 
+uint64_t hecmod_pool_deadline(hecmod_pool *p, const hecmod_call *c)
+{
+    uint64_t walltime_ns = c->walltime ? hecmod_deadline(p->st) : 0;
+
+    if (!c->deadline_ns || !walltime_ns)
+        return c->deadline_ns ? c->deadline_ns : walltime_ns;
+    return c->deadline_ns < walltime_ns ? c->deadline_ns : walltime_ns;
+}
+
+/* Tells the engine what the options of a call are. */
+static void tell_options(hecmod_pool *p, hecmod_call *c)
+{
+    uint64_t deadline_ns = hecmod_pool_deadline(p, c);
+
+    if (c->limits.timeout_ns || c->limits.memory_bytes)
+        hec_call_set_limits(c->call, &c->limits);
+    if (c->judge)
+        hec_call_set_measured(c->call);
+    if (deadline_ns)
+        hec_call_set_deadline(c->call, deadline_ns);
+    if (p->st->draining)
+        drain(c);
+}
+
 /* Opens a call. The engine is entered. -1 with an exception set. */
 static int open_call(hecmod_pool *p, hecmod_call *c)
 {
@@ -275,6 +315,7 @@ static int open_call(hecmod_pool *p, hecmod_call *c)
     }
     if (c->results)
         hec_call_set_patient(c->call);
+    tell_options(p, c);
     if (kick(p, c) == 0)
         return 0;
     PyErr_Fetch(&type, &value, &traceback); /* nobody will end a call that did not open */

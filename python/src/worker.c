@@ -121,7 +121,7 @@ static void on_interrupt(int sig)
 /* Ctrl-C goes to the whole group: the parent decides what it means. An empty handler and not
  * SIG_IGN, because that one would be inherited by the commands which tasks start. The other signals
  * get their default meaning back: Python's handlers would write to the parent's wake-up pipe. */
-static void reset_signals(void)
+static void reset_signals(uint32_t quiet_ones)
 {
     struct sigaction quiet = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, old;
     PyObject *signal_module = PyImport_ImportModule("_signal");
@@ -133,6 +133,10 @@ static void reset_signals(void)
             old.sa_handler != SIG_IGN && old.sa_handler != SIG_DFL)
             signal(sig, SIG_DFL);
     sigaction(SIGINT, &quiet, NULL);
+    /* A batch system sends its warning to every process; the parent is the one that drains. */
+    for (int sig = 1; sig < 32; sig++)
+        if (quiet_ones & 1u << sig)
+            sigaction(sig, &quiet, NULL);
     r = signal_module ? PyObject_CallMethod(signal_module, "set_wakeup_fd", "i", -1) : NULL;
     if (!r)
         PyErr_Clear();
@@ -180,23 +184,32 @@ PyObject *hecmod_thread_variables(void)
     return found;
 }
 
+/* On this signal the faulthandler says where the worker is: see start_worker(). */
+static int stack_signal(void)
+{
+    return SIGRTMIN + 7;
+}
+
 static void start(void *ctx, uint32_t number, int report)
 {
     hecmod_worker *w = ctx;
     PyObject *errors, *environment, *r;
 
     (void)number;
-    (void)report;
     PyOS_AfterFork_Child(); /* with the signals held: what comes now is for the parent */
     w->st->in_worker = true;
+    w->st->draining = false; /* a task that has begun may come to its end, with calls of its own, */
+    w->st->asked_walltime = true;
+    w->st->deadline_ns = 0;   /* in whatever time */
     w->pool = NULL;           /* the parent's */
     hecmod_zygote_end(w->st); /* likewise */
     keep_heap();
-    reset_signals();
+    reset_signals(w->st->drain_signals);
     close_stdin();
     errors = hecmod_errors(w->st);
     environment = hecmod_thread_variables();
-    r = errors && environment ? PyObject_CallMethod(errors, "start_worker", "O", environment)
+    r = errors && environment ? PyObject_CallMethod(errors, "start_worker", "Oii", environment,
+                                                    report, stack_signal())
                               : NULL;
     Py_XDECREF(environment);
     w->opened = PyDict_New();
@@ -270,6 +283,7 @@ static void reply_failure(hecmod_worker *w, hec_worker *hw, uint64_t i)
 {
     PyObject *type, *value, *traceback, *errors, *packed = NULL;
     const char *text = "the task failed, and so did the attempt to say how";
+    bool over = hec_worker_limits(hw)->memory_bytes && PyErr_ExceptionMatches(PyExc_MemoryError);
 
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
@@ -285,7 +299,7 @@ static void reply_failure(hecmod_worker *w, hec_worker *hw, uint64_t i)
         hec_outbox_clear(hec_worker_outbox(hw));
         hec_outbox_payload(hec_worker_outbox(hw), text, strlen(text), NULL);
     }
-    hec_worker_reply(hw, i, 1, HEC_TASK_RAISED);
+    hec_worker_reply(hw, i, 1, over ? HEC_TASK_OVER_MEMORY : HEC_TASK_RAISED);
     Py_XDECREF(packed);
     Py_XDECREF(type);
     Py_XDECREF(value);
@@ -351,19 +365,21 @@ typedef struct source {
     uint64_t first;
     enum hecmod_kind kind;
     PyObject *func; /* borrowed */
+    bool measured;  /* a reply must not be to more tasks than the engine measures */
 } source;
 
 /* Opens a batch. -1 with an exception set: every task of it fails with that. */
 static int open_batch(hecmod_worker *w, const hec_batch *b, source *s)
 {
     PyObject *key, *opened;
-    int kind;
+    int kind, measured;
 
     *s = (source){.first = b->first};
     if (!b->message) {
         s->inherited = w->inherited;
         s->kind = w->inherited->kind;
         s->func = w->inherited->func;
+        s->measured = w->inherited->judge != NULL;
         return 0;
     }
     key = PyLong_FromUnsignedLongLong(b->call);
@@ -378,8 +394,9 @@ static int open_batch(hecmod_worker *w, const hec_batch *b, source *s)
         PyErr_SetObject(PyExceptionInstance_Class(opened), opened);
         return -1;
     }
-    if (!PyArg_ParseTuple(opened, "iO", &kind, &s->func))
+    if (!PyArg_ParseTuple(opened, "iOi", &kind, &s->func, &measured))
         return -1;
+    s->measured = measured;
     s->kind = (enum hecmod_kind)kind;
     s->items = hecmod_unpack(w->st, b->message);
     return s->items ? 0 : -1;
@@ -445,7 +462,8 @@ static void run(void *ctx, hec_worker *hw, const hec_batch *b)
             PyObject *result;
 
             /* Somebody may wait for a future, and the next task for that somebody. */
-            if (s.kind == HECMOD_TASKS && !s.inherited)
+            if ((s.kind == HECMOD_TASKS && !s.inherited) ||
+                (s.measured && PyList_GET_SIZE(results) == (Py_ssize_t)HEC_MEASURED_MAX))
                 reply_results(w, hw, from, results);
             if (PyList_GET_SIZE(results) == 0)
                 from = i;
@@ -482,5 +500,6 @@ hec_runner hecmod_runner(hecmod_worker *ctx)
                         .close = on_close,
                         .stop = stop,
                         .wait_begin = wait_begin,
-                        .wait_end = wait_end};
+                        .wait_end = wait_end,
+                        .stack_signal = stack_signal()};
 }

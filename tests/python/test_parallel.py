@@ -110,8 +110,6 @@ def test_joblibs_options_are_accepted_and_others_refused() -> None:
         Parallel(2, nonsense=1)
     with pytest.raises(ValueError, match="return_as"):
         Parallel(2, return_as="generator")
-    with pytest.raises(ValueError, match="timeout"):
-        Parallel(2, timeout=3)
 
 
 @pytest.mark.parametrize("task", [3, None, (add, 1), (3, (), {}), add], ids=repr)

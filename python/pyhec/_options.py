@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: MIT
+"""The options of a call: one class that knows what each is, and says what is wrong with a value."""
+
+from __future__ import annotations
+
+import operator
+
+from . import _errors, _hec
+
+TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
+if TYPE_CHECKING:
+    import datetime
+    import typing
+
+    Seconds = typing.Union[float, str, datetime.timedelta]
+    Classes = typing.Union[type[BaseException], tuple[type[BaseException], ...]]
+
+    class RetryOptions(typing.TypedDict, total=False):
+        """What every call takes."""
+
+        retries: int
+        backoff: Seconds | None
+        retry_on: Classes | None
+        deadline: Seconds | datetime.datetime | None
+
+    class CallOptions(RetryOptions, total=False):
+        """What a call of functions takes beside progress= and on_error=."""
+
+        timeout: Seconds | None
+        memory: int | str | None
+        retry_memory: float | None
+        verdicts: bool
+
+
+#: What a call does when a task fails: run the others and raise at the end, raise at once, or put
+#: the exceptions in the results' places.
+ON_ERROR = ("finish", "raise", "return")
+
+#: The options of CallOptions: a call of a function that has arguments of its own takes these out.
+NAMES = (
+    "timeout", "memory", "retries", "backoff", "retry_on", "retry_memory", "verdicts", "deadline",
+)  # fmt: skip
+
+_LEAST_MEMORY = 1 << 20  # less is a mistake: an interpreter alone takes more
+_LONGEST_S = 1e9  # thirty years
+
+
+def _seconds(name: str, value: typing.Any) -> float:
+    """A duration: a number of seconds, text ('90s', '15m', '1h30m'), or a timedelta."""
+    how = "a number of seconds, or text as '90s', '15m', '1h30m'"
+    if isinstance(value, str):
+        try:
+            seconds = float(_hec.parse_seconds(value))
+        except ValueError as e:
+            raise ValueError(f"{name}: {e}") from None
+    elif hasattr(value, "total_seconds"):
+        seconds = value.total_seconds()
+    else:
+        try:
+            seconds = float("nan") if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} must be {how}, not {_errors._brief(value)}") from None
+    if not 0 <= seconds <= _LONGEST_S:
+        raise ValueError(f"{name} must be {how}, not {value!r}")
+    return seconds
+
+
+def _timeout(value: typing.Any) -> int:
+    """In nanoseconds; 0: none."""
+    if value is None:
+        return 0
+    seconds = _seconds("timeout", value)
+    if seconds == 0:
+        raise ValueError("timeout must be more than 0 seconds; None is for no limit")
+    return max(1, round(seconds * 1e9))
+
+
+def _memory(value: typing.Any) -> int:
+    """In bytes; 0: none."""
+    size: int
+    if value is None:
+        return 0
+    if isinstance(value, str):
+        try:
+            size = _hec.parse_bytes(value)
+        except ValueError as e:
+            raise ValueError(f"memory: {e}") from None
+    else:
+        try:
+            size = operator.index(value)
+        except TypeError:
+            raise TypeError(
+                f"memory must be a number of bytes, or text as '500M', '2G', "
+                f"not {_errors._brief(value)}"
+            ) from None
+    if not _LEAST_MEMORY <= size < 1 << 62 or isinstance(value, bool):
+        raise ValueError(
+            f"memory={value!r} is {size} bytes, which cannot be meant: write '500M' or '2G'"
+        )
+    return size
+
+
+def _retries(value: typing.Any) -> int:
+    try:
+        n = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"retries must be a whole number, how often to run a failed task again, "
+            f"not {_errors._brief(value)}"
+        ) from None
+    if not 0 <= n <= 1_000_000:
+        raise ValueError(f"retries must be 0 or more (at most a million), not {value!r}")
+    return n
+
+
+def _retry_on(value: typing.Any) -> tuple[type[BaseException], ...]:
+    classes = value if isinstance(value, tuple) else (value,)
+    for c in classes:
+        if not isinstance(c, type) or not issubclass(c, BaseException):
+            raise TypeError(
+                f"retry_on must be a class of exceptions, or a tuple of some, as "
+                f"(OSError, pyhec.TaskTimeout); not {_errors._brief(c)}"
+            )
+    if not classes:
+        raise ValueError("retry_on is empty: leave it out to run every failed task again")
+    return classes
+
+
+def _factor(value: typing.Any) -> float:
+    try:
+        factor = 0.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"retry_memory must be a number as 2.0, not {_errors._brief(value)}"
+        ) from None
+    if not 1 < factor <= 1024:
+        raise ValueError(f"retry_memory must be more than 1 (and at most 1024), not {value!r}")
+    return factor
+
+
+def _deadline(value: typing.Any) -> int:
+    """As time.monotonic_ns() counts; 0: none."""
+    import time
+
+    if hasattr(value, "timestamp"):
+        seconds = float(value.timestamp() - time.time())
+    else:
+        seconds = _seconds("deadline", value)
+    return max(1, time.monotonic_ns() + round(seconds * 1e9))
+
+
+
+class Options:
+    """How the tasks of a call are run, and what becomes of those that fail.
+
+    on_error: 'finish' (the others are computed, then the first failure is raised), 'raise' (at
+        once), 'return' (the exceptions are put in the results' places).
+    progress: shows a bar (needs tqdm).
+    timeout: seconds that one attempt at a task may take, or text ('10m'). Then its worker is ended,
+        in the midst of C code too, and the task has failed with TaskTimeout.
+    memory: bytes that a task may take, or text ('2G'). One that takes more has failed with
+        OverMemory.
+    retries: how often a task that failed is run again; 0: never.
+    retry_on: the classes of exceptions after which it is; None: whatever happened, its worker's
+        death included.
+    backoff: seconds before the first retry, doubled for each further one. A random half of it is
+        left out, so that many that failed together do not come back together.
+    retry_memory: after a failure for want of memory the limit of the task is multiplied by this.
+    verdicts: the call returns a Verdict for every task and not its result; nothing is raised.
+    deadline: seconds from now, or a datetime: no task is begun that would not be over by then, by
+        what was learned of how long they take. 'walltime' (if nothing is said): a little before the
+        batch system ends the job, where that is known. None: never.
+    """
+
+    __slots__ = (
+        "on_error",
+        "progress",
+        "timeout_ns",
+        "memory_bytes",
+        "retries",
+        "backoff",
+        "retry_on",
+        "retry_memory",
+        "verdicts",
+        "deadline_ns",
+        "walltime",
+        "plain",
+    )
+
+    def __init__(
+        self,
+        *,
+        on_error: str = "finish",
+        progress: bool = False,
+        timeout: Seconds | None = None,
+        memory: int | str | None = None,
+        retries: int = 0,
+        backoff: Seconds | None = None,
+        retry_on: Classes | None = None,
+        retry_memory: float | None = None,
+        verdicts: bool = False,
+        deadline: Seconds | datetime.datetime | None = "walltime",
+    ) -> None:
+        if on_error not in ON_ERROR:
+            raise ValueError(f"on_error must be 'finish', 'raise' or 'return', not {on_error!r}")
+        self.on_error = on_error
+        self.progress = bool(progress)
+        self.timeout_ns = _timeout(timeout)
+        self.memory_bytes = _memory(memory)
+        self.retries = _retries(retries)
+        self.backoff = 0.0 if backoff is None else _seconds("backoff", backoff)
+        self.retry_on = None if retry_on is None else _retry_on(retry_on)
+        self.retry_memory = None if retry_memory is None else _factor(retry_memory)
+        self.verdicts = bool(verdicts)
+        self.walltime = isinstance(deadline, str) and deadline == "walltime"
+        self.deadline_ns = 0 if self.walltime or deadline is None else _deadline(deadline)
+        self._check_together(backoff)
+        #: Whether everything is as if nothing had been said, but for progress and on_error.
+        self.plain = self.walltime and self.key()[1:] == _NOTHING_SAID
+
+    def _check_together(self, backoff: object) -> None:
+        """Raises where an option has no meaning without another."""
+        lonely = [
+            name
+            for name, value in (
+                ("backoff", backoff), ("retry_on", self.retry_on), ("retry_memory", self.retry_memory)
+            )  # fmt: skip
+            if value is not None
+        ]
+        if lonely and not self.retries:
+            raise ValueError(
+                f"{lonely[0]} says how to run failed tasks again; say how often as well: retries=3"
+            )
+        if self.retry_memory is not None and not self.memory_bytes:
+            raise ValueError("retry_memory multiplies a limit: give that too, as memory='2G'")
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a task has a limit that can only be kept by ending its worker."""
+        return bool(self.timeout_ns or self.memory_bytes)
+
+    def delay(self, failed: int) -> float:
+        """Seconds to wait before a task is run again that has failed so many times."""
+        import random  # costs milliseconds, and few calls come here
+
+        return self.backoff * 2.0 ** min(failed - 1, 60) * random.uniform(0.5, 1.0)
+
+    def key(self) -> tuple[object, ...]:
+        """What makes two calls' options alike."""
+        return (
+            self.on_error,
+            self.timeout_ns,
+            self.memory_bytes,
+            self.retries,
+            self.backoff,
+            self.retry_on,
+            self.retry_memory,
+            self.verdicts,
+            self.deadline_ns,
+            self.walltime,
+        )
+
+    def limits(self) -> tuple[int, int, int, bool, bool]:
+        """What the engine has to know: see Call."""
+        return (
+            self.timeout_ns, self.memory_bytes, self.deadline_ns, self.walltime, self.verdicts
+        )  # fmt: skip
+
+
+_NOTHING_SAID = (0, 0, 0, 0.0, None, None, False, 0, True)
+
+#: The options of a call for which nothing was said, by on_error.
+_PLAIN = {on_error: Options(on_error=on_error) for on_error in ON_ERROR}
+PLAIN = _PLAIN["finish"]
+
+
+def take(
+    where: str, given: typing.Mapping[str, typing.Any], on_error: str = "finish", progress: bool = False
+) -> Options:
+    """The options of a call from its keyword arguments. `where` is the function's name, for the
+    error that a name which is none of them gets.
+    """
+    if not given and not progress and isinstance(on_error, str) and on_error in _PLAIN:
+        return _PLAIN[on_error]
+    for name in given:
+        if name not in NAMES:
+            raise _unexpected(where, name)
+    return Options(on_error=on_error, progress=progress, **given)
+
+
+def split(kwargs: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """Takes the options out of the keyword arguments that are for a function otherwise."""
+    return {name: kwargs.pop(name) for name in NAMES if name in kwargs}
+
+
+def _unexpected(where: str, name: str) -> TypeError:
+    import difflib
+
+    near = difflib.get_close_matches(name, (*NAMES, "on_error", "progress"), 1)
+    hint = f": did you mean {near[0]!r}?" if near else ""
+    return TypeError(f"{where}() got an unexpected keyword argument {name!r}{hint}")
