@@ -70,6 +70,16 @@ int hec__jfiles_place(hec_journal *j, const char *path, const hec_journal_option
     return r < 0 ? r : hec__jguard_folder(above, &j->dir, err);
 }
 
+/* hec__jguard_file(); errors name the file as the caller has named the journal. */
+static int guard(const hec_journal *j, const char *name, int flags, int *ret_fd, hec_error *err)
+{
+    char shown[256];
+
+    snprintf(shown, sizeof shown, "%.120s%s%.120s", j->path, j->base ? "" : "/",
+             j->base ? "" : name);
+    return hec__jguard_file(j->dir, name, shown, flags, ret_fd, err);
+}
+
 /* Opens a file to read, reads its header, and notes it. 1, or 0: there is nothing in it. */
 static int add_file(hec_journal *j, const char *name, hec_error *err)
 {
@@ -77,7 +87,7 @@ static int add_file(hec_journal *j, const char *name, hec_error *err)
     HEC_AUTO_FD fd = -1;
     hec__jfile f = {0}, *files;
     struct stat st;
-    int r = hec__jguard_file(j->dir, j->path, name, O_RDONLY, &fd, err);
+    int r = guard(j, name, O_RDONLY, &fd, err);
 
     if (r < 0)
         return r;
@@ -224,7 +234,7 @@ int hec__jfiles_own(hec_journal *j, int *ret_fd, hec_error *err)
         j->own = j->nfiles - 1;
         j->files[j->own].end = HEC__JFILE_SIZE;
     }
-    return hec__jguard_file(j->dir, j->path, name, O_WRONLY | O_APPEND, ret_fd, err);
+    return guard(j, name, O_WRONLY | O_APPEND, ret_fd, err);
 }
 
 int hec__jfiles_fd(hec_journal *j, uint32_t file, int *ret_fd, hec_error *err)
@@ -237,7 +247,7 @@ int hec__jfiles_fd(hec_journal *j, uint32_t file, int *ret_fd, hec_error *err)
         *ret_fd = j->open_fd;
         return 0;
     }
-    r = hec__jguard_file(j->dir, j->path, j->files[file].name, O_RDONLY, &fd, err);
+    r = guard(j, j->files[file].name, O_RDONLY, &fd, err);
     if (r < 0)
         return r;
     if (fstat(fd, &st) < 0 || st.st_dev != j->files[file].dev || st.st_ino != j->files[file].ino)

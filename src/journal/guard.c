@@ -50,24 +50,24 @@ int hec__jguard_folder(const char *path, int *ret_fd, hec_error *err)
     return 0;
 }
 
-static int check_file(const struct stat *st, const char *folder, const char *name, hec_error *err)
+static int check_file(const struct stat *st, const char *shown, hec_error *err)
 {
     if (!S_ISREG(st->st_mode))
-        return hec__fail(err, HEC_EFORMAT, 0, "'%.80s/%.80s' is no regular file", folder, name);
+        return hec__fail(err, HEC_EFORMAT, 0, "'%.160s' is no regular file", shown);
     if (st->st_uid != geteuid())
         return hec__fail(err, HEC_EPERM, 0,
-                         "'%.70s/%.70s' belongs to another user (%u), and what is in a journal "
-                         "would be run: use one of your own",
-                         folder, name, (unsigned)st->st_uid);
+                         "'%.120s' belongs to another user (%u), and what is in a journal would be "
+                         "run: use one of your own",
+                         shown, (unsigned)st->st_uid);
     if (st->st_mode & OTHERS)
         return hec__fail(err, HEC_EPERM, 0,
-                         "others can write to '%.60s/%.60s' (mode %04o), and what is in a "
-                         "journal would be run: if you trust it, chmod go-w",
-                         folder, name, (unsigned)st->st_mode & 07777);
+                         "others can write to '%.110s' (mode %04o), and what is in a journal would "
+                         "be run: if you trust it, chmod go-w",
+                         shown, (unsigned)st->st_mode & 07777);
     return 0;
 }
 
-int hec__jguard_file(int dir, const char *folder, const char *name, int flags, int *ret_fd,
+int hec__jguard_file(int dir, const char *name, const char *shown, int flags, int *ret_fd,
                      hec_error *err)
 {
     /* Without O_NONBLOCK a pipe of that name would be waited at. */
@@ -77,17 +77,17 @@ int hec__jguard_file(int dir, const char *folder, const char *name, int flags, i
     int r;
 
     if (fd < 0 && errno == ELOOP)
-        return hec__fail(err, HEC_EPERM, 0,
-                         "'%.80s/%.80s' is a symbolic link: name the file itself", folder, name);
+        return hec__fail(err, HEC_EPERM, 0, "'%.160s' is a symbolic link: name the file itself",
+                         shown);
     if (fd < 0)
         return hec__fail(err,
                          errno == ENOENT   ? HEC_ENOENT
                          : errno == EACCES ? HEC_EPERM
                                            : HEC_EIO,
-                         errno, "cannot open '%.80s/%.80s'", folder, name);
+                         errno, "cannot open '%.160s'", shown);
     if (fstat(fd, &st) < 0)
-        return hec__fail(err, HEC_EIO, errno, "cannot look at '%.80s/%.80s'", folder, name);
-    r = check_file(&st, folder, name, err);
+        return hec__fail(err, HEC_EIO, errno, "cannot look at '%.160s'", shown);
+    r = check_file(&st, shown, err);
     if (r < 0)
         return r;
     *ret_fd = fd;

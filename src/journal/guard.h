@@ -13,9 +13,9 @@
 int hec__jguard_folder(const char *path, int *ret_fd, hec_error *err);
 
 /* Opens the file `name` of a folder: a regular one, of this user, that nobody else can write.
- * `flags` as of open(); O_NOFOLLOW and O_CLOEXEC come with it. `folder` is for the text of errors.
- * HEC_ENOENT, HEC_EPERM, HEC_EIO. */
-int hec__jguard_file(int dir, const char *folder, const char *name, int flags, int *ret_fd,
+ * `flags` as of open(); O_NOFOLLOW and O_CLOEXEC come with it. `shown` is its name in errors.
+ * HEC_ENOENT, HEC_EPERM, HEC_EIO; HEC_EFORMAT: it is no regular file. */
+int hec__jguard_file(int dir, const char *name, const char *shown, int flags, int *ret_fd,
                      hec_error *err);
 
 #endif

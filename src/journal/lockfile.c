@@ -3,9 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/strbuf.h"
 #include "journal/guard.h"
-#include "sys/file.h"
 #include "sys/shm.h"
 
 #include <errno.h>
@@ -66,18 +64,29 @@ void hec__jlock_me(char *buf, size_t size)
     snprintf(buf, size, "%s-%d", host, (int)getpid());
 }
 
+/* A small file of /proc, as text; without memory of its own, so that a lock says the same however
+ * short that is. */
+static bool read_proc(const char *path, char *buf, size_t size)
+{
+    HEC_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+    if (n < 0)
+        return false;
+    buf[n] = '\0';
+    return true;
+}
+
 /* When a process was started, in ticks of the kernel, and whether it is more than a corpse. */
 static bool process_started(long long pid, long long *ret)
 {
-    HEC_AUTO_STRBUF b;
-    char path[64], state;
+    char path[64], text[1024], state;
     const char *p;
 
-    hec__strbuf_init(&b);
     snprintf(path, sizeof path, "/proc/%lld/stat", pid);
-    if (hec__file_read("", path, &b, NULL) < 0)
+    if (!read_proc(path, text, sizeof text))
         return false;
-    p = strrchr(b.data, ')'); /* the name before it may hold anything */
+    p = strrchr(text, ')'); /* the name before it may hold anything */
     if (!p || p[1] != ' ')
         return false;
     state = p[2];
@@ -92,14 +101,12 @@ static bool process_started(long long pid, long long *ret)
 /* Who this is, but for the id. */
 static void describe_me(lock *me)
 {
-    HEC_AUTO_STRBUF boot;
     struct stat st;
 
     *me = (lock){.pid = getpid()};
-    hec__strbuf_init(&boot);
     host_name(me->host, sizeof me->host - 15);
-    if (hec__file_read("", "/proc/sys/kernel/random/boot_id", &boot, NULL) == 0)
-        snprintf(me->boot, sizeof me->boot, "%.*s", (int)strcspn(boot.data, "\n"), boot.data);
+    if (read_proc("/proc/sys/kernel/random/boot_id", me->boot, sizeof me->boot))
+        me->boot[strcspn(me->boot, "\n")] = '\0';
     if (stat("/proc/self/ns/pid", &st) == 0)
         me->pidns = (long long)st.st_ino;
     if (!process_started(me->pid, &me->started))
@@ -141,7 +148,7 @@ static int read_lock(const hec__jlockfile *l, const char *path, lock *ret, hec_e
     char text[TEXT_MAX];
     struct stat st;
     ssize_t n;
-    int r = hec__jguard_file(l->dir, path, l->name, O_RDONLY, &fd, err);
+    int r = hec__jguard_file(l->dir, l->name, l->name, O_RDONLY, &fd, err);
 
     *ret = (lock){0};
     if (r == HEC_ENOENT)
