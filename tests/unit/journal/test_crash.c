@@ -60,7 +60,8 @@ static bool run_session(hec_journal *j, uint64_t *ack)
     return true;
 }
 
-/* Which records the bytes consist of: by the headers alone, and so by another way than a reader's. */
+/* Which records the bytes consist of: by the headers alone, and so by another way than a reader's.
+ */
 static bool find_begins(void)
 {
     hec__jhead h;
@@ -205,8 +206,8 @@ static bool goes_on(uint64_t acked)
     good = good && hec_journal_append(j, r.entries, r.n, r.parts, r.m, NULL, &err) == 0;
     good = hec_journal_close(j, &err) == 0 && good;
     j = NULL;
-    good = good && hec_journal_open(image, &reading, &j, &err) == 0 &&
-           acked_are_there(j, acked) && nothing_wrong(j);
+    good = good && hec_journal_open(image, &reading, &j, &err) == 0 && acked_are_there(j, acked) &&
+           nothing_wrong(j);
     if (good) {
         hec_journal_place place;
         hec_journal_damage d;
@@ -299,8 +300,8 @@ static bool kill_one(uint64_t at, uint64_t *ack)
     }
     good = waitpid(pid, &status, 0) == pid && (WIFSIGNALED(status) || status == 0);
     /* Its lock lies there, and is void. */
-    good = good && hec_journal_open(path, &reading, &j, &err) == 0 &&
-           acked_are_there(j, *ack) && nothing_wrong(j) && hec_journal_close(j, &err) == 0;
+    good = good && hec_journal_open(path, &reading, &j, &err) == 0 && acked_are_there(j, *ack) &&
+           nothing_wrong(j) && hec_journal_close(j, &err) == 0;
     j = NULL;
     good = good && hec_journal_open(path, NULL, &j, &err) == 0 && acked_are_there(j, *ack);
     good = hec_journal_close(j, &err) == 0 && good;
@@ -312,7 +313,8 @@ static bool kill_one(uint64_t at, uint64_t *ack)
 
 static void test_kills(size_t kills)
 {
-    uint64_t *ack = mmap(NULL, sizeof *ack, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    uint64_t *ack =
+        mmap(NULL, sizeof *ack, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     size_t bad = 0;
 
     for (size_t i = 0; i < kills && bad < 5; i++) {

@@ -224,11 +224,14 @@ static void test_no_memory(void)
             r = hec_journal_load(j, &place, HEC_LOAD_ALL, &c, &err);
         hec_journal_content_destroy(c);
         c = NULL;
+        place = (hec_journal_place){0};
         if (r == 0)
             r = hec_journal_next(j, &place, HEC_LOAD_ALL, &c, &err);
         hec_journal_content_destroy(c);
         fired = fault_disarm();
         good = fired ? r == HEC_ENOMEM : r == 1;
+        if (!good)
+            printf("# allocation %ld: %d\n", n, r);
         if (hec_journal_close(j, &err) < 0)
             good = false;
     }
