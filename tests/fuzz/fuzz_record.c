@@ -33,7 +33,7 @@ static hec__segment *segment;
 static hec__store store;
 static hec_array *array;
 static bool taken; /* the last record was sound */
-static _Alignas(64) unsigned char record[HEC__REC_MAX];
+static _Alignas(64) unsigned char record[HEC__RESULT_MAX];
 static volatile unsigned char sink;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -149,6 +149,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     taken = hec__inbox_open(&in, segment, (const hec__rec *)record, &err) == 0;
     if (taken) {
         take_some(&in);
+        touch(hec__rec_used((const hec__rec *)record),
+              ((const hec__rec *)record)->nused * sizeof(hec__used));
         hec__inbox_fini(&in);
         sweep_stage();
     }
@@ -184,10 +186,12 @@ static size_t make(unsigned char *to)
                     .flags = in_block ? HEC__REC_IN_BLOCK : 0,
                     .count = 1,
                     .nrefs = nrefs,
+                    .nused = (uint32_t)(any() % 3),
                     .verdict = HEC_TASK_DONE,
                     .payload = in_block ? 300000 : any() % 2000};
     hec__ref refs[BLOCKS + LEASES] = {{0}};
-    uint64_t size = sizeof rec + nrefs * sizeof *refs + (in_block ? 0 : rec.payload);
+    uint64_t size = (sizeof rec + nrefs * sizeof *refs + (in_block ? 0 : rec.payload) + 7) / 8 * 8 +
+                    rec.nused * sizeof(hec__used);
     entry entries[LEASES];
 
     make_leases(entries);

@@ -44,6 +44,8 @@ static int live(bool inherited, squares *s, hec_error *err)
     hec_call *c = NULL;
     int r;
 
+    o.capture_stderr = 1; /* the thread that comes of it allocates nothing */
+
     if (inherited) {
         o.inherit = &squares_ops;
         o.inherit_ctx = s;

@@ -104,9 +104,8 @@ static void nobody_steps(void)
     int ended = 0;
 
     trial_init(&t, N, endless);
+    t.options.inherit_limits = limits;
     trial_start(&t, true);
-    hec_call_set_limits(t.call, &limits);
-    hec_pool_kick(t.pool, &t.err);
     for (int k = 0; k < 2; k++)
         pids[k] = hec_pool_pid(t.pool, (uint32_t)k);
     for (int i = 0; i < 2000 && !ended; i++, nap_ms(10))
@@ -126,10 +125,10 @@ static bool naps(hec_worker *w, uint64_t i)
 /* Each task has its own time, also where many follow each other in one worker. */
 static void each_its_own(void)
 {
-    hec_limits limits = {.timeout_ns = 5000 * MS};
+    hec_limits limits = {.timeout_ns = 2500 * MS};
     trial t;
 
-    trial_init(&t, 60, naps);
+    trial_init(&t, 30, naps);
     t.options.workers = 1;
     t.options.inherit_limits = limits;
     trial_start(&t, true);

@@ -57,6 +57,7 @@ enum {
     VERDICT,
     REFS,
     PAYLOAD,
+    USAGES,
     HEAD,
     NOISE,
     DEEDS
@@ -72,6 +73,7 @@ static const char *const texts[] = {"no size",
                                     "no verdict",
                                     "blocks that are not",
                                     "a payload beyond its end",
+                                    "usages beyond its end",
                                     "a ring's end anywhere",
                                     "noise"};
 
@@ -93,6 +95,7 @@ static void scribble(hec_worker *w, int deed, uint64_t task)
     rec.first = deed == OTHERS ? 0 : deed == BEYOND ? UINT64_MAX - 1 : rec.first;
     rec.verdict = deed == VERDICT ? 0 : rec.verdict;
     rec.nrefs = deed == REFS ? 2 : 0;
+    rec.nused = deed == USAGES ? 3 : 0;
     rec.payload = deed == PAYLOAD ? 1u << 30 : 0;
     if (deed == REFS)
         memset(at + sizeof rec, 0x5a, 32);
