@@ -208,8 +208,8 @@ typedef struct hec_runner {
 HEC_API int hec_worker_claim(hec_worker *w, uint64_t *ret_first, uint32_t *ret_count);
 
 /* Says which claimed task runs from now on; cheap enough for every task: some nanoseconds; a
- * microsecond where the call is measured, two where its memory is limited. Time and memory of a task count from here to
- * the next call of at, between or reply. */
+ * microsecond where the call is measured, two where its memory is limited. Time and memory of a
+ * task count from here to the next call of at, between or reply. */
 HEC_API void hec_worker_at(hec_worker *w, uint64_t task);
 
 /* What the batch's tasks may take; zeros where there is no limit. Valid while the batch runs. A
