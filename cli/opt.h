@@ -6,9 +6,11 @@
 #ifndef HEC_CLI_OPT_H
 #define HEC_CLI_OPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-#define OPT_MAX 32 /* rows of one table */
+#define OPT_MAX  48 /* rows of one table */
+#define OPT_MANY 64 /* values of options that may be given many times, all together */
 
 typedef struct opt_row {
     const char *name; /* without the dashes */
@@ -19,7 +21,12 @@ typedef struct opt_row {
 /* What a command line said. Strings belong to argv. */
 typedef struct opt_args {
     const char *values[OPT_MAX]; /* by row: the value, "" for one without, NULL where not given */
-    char **operands;             /* what is no option, in order */
+    struct {
+        size_t row;
+        const char *value;
+    } many[OPT_MANY]; /* all values of the rows in verb->many, in order */
+    size_t n_many;
+    char **operands; /* what is no option, in order */
     int n_operands;
 } opt_args;
 
@@ -31,13 +38,17 @@ typedef struct opt_verb {
     int max_operands;
     const opt_row *rows; /* besides --help, which every verb has */
     size_t n_rows;
+    const char *letters; /* [n_rows] or NULL: a short name for each row, 0 where it has none */
+    const bool *many;    /* [n_rows] or NULL: which rows may be given many times */
+    bool until_operand;  /* what follows the first operand is another program's command line */
     int (*run)(const opt_args *args); /* returns the exit status */
 } opt_verb;
 
 enum opt_result { OPT_RUN, OPT_HELP, OPT_BAD };
 
 /* Parses argv[0 … argc), which follows the verb; options and operands may be mixed, "--" ends the
- * options, of an option given twice the last counts. Moves operands to the front of argv.
+ * options, of an option given twice the last counts. Short names can be written together and with
+ * their value: -0kj4. Moves operands to the front of argv.
  * OPT_HELP: --help or -h was there. OPT_BAD: complained on stderr. */
 enum opt_result opt_parse(const opt_verb *verb, int argc, char **argv, opt_args *ret);
 

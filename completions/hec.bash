@@ -5,7 +5,7 @@
 _hec()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
-    local verbs='host config help'
+    local verbs='host config map help'
 
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -13,11 +13,11 @@ _hec()
         return
     fi
     case $prev in
-    --root)
+    --root | --workdir | --results)
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --schema | --output)
+    --schema | --output | --arg-file | --joblog | --journal)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -33,6 +33,7 @@ _hec()
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         fi
         ;;
+    map) mapfile -t COMPREPLY < <(compgen -W '--arg-file --null --colsep --header --jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --joblog --results --help' -- "$cur") ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$verbs --help" -- "$cur") ;;
     esac
 }

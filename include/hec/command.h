@@ -30,6 +30,7 @@ typedef enum hec_stream_kind {
     HEC_STREAM_INHERIT, /* the same as this process's */
     HEC_STREAM_FD,      /* a descriptor; it stays the caller's */
     HEC_STREAM_MEMORY,  /* input: these bytes; output: kept until the command has ended */
+    HEC_STREAM_DATA,    /* output: given to data() as it comes, and not kept */
 } hec_stream_kind;
 
 typedef struct hec_input {
@@ -56,6 +57,10 @@ typedef struct hec_command {
     hec_output out, err;
     uint64_t timeout_ms; /* from its start; 0: none. Then its group gets SIGTERM, and SIGKILL when
                           * the grace is over. */
+    /* Bytes of memory that is their own, not shared, of the program and of all processes that come
+     * from it, altogether; 0: no limit. Kept by looking, often enough for what is left. Who takes
+     * more gets SIGKILL, with its group. */
+    uint64_t memory_bytes;
 } hec_command;
 
 /* What a stream that was kept in memory has. Valid during the callback. */
@@ -68,8 +73,9 @@ typedef struct hec_captured {
 typedef struct hec_command_end {
     uint64_t task; /* its number: commands are counted from 0, in the order of next() */
     /* HEC_TASK_DONE: exit status 0. HEC_TASK_EXITED: another one. HEC_TASK_KILLED: by a signal
-     * that came from elsewhere. HEC_TASK_TIMED_OUT, HEC_TASK_CANCELLED: by us; the program may
-     * still have chosen its exit status. HEC_TASK_REFUSED: it was never started. */
+     * that came from elsewhere. HEC_TASK_OUT_OF_MEMORY: by the kernel, or it is a shell whose
+     * program was. HEC_TASK_TIMED_OUT, HEC_TASK_CANCELLED, HEC_TASK_OVER_MEMORY: by us; the program
+     * may still have chosen its exit status. HEC_TASK_REFUSED: it was never started. */
     hec_verdict verdict;
     int32_t exit_status;  /* -1: it has none */
     int32_t signal;       /* 0: none */
@@ -97,6 +103,10 @@ typedef struct hec_command_ops {
     /* Around every wait, that for a program to start included; NULL: nothing. */
     void (*wait_begin)(void *ctx);
     void (*wait_end)(void *ctx);
+    /* A running command has written to a stream (1 or 2) that is HEC_STREAM_DATA; the bytes are
+     * valid during the callback. All of them have come before its end is told. Negative: the step
+     * ends with HEC_ECALLBACK. NULL where no command has such a stream. */
+    int (*data)(void *ctx, uint64_t task, int stream, const void *bytes, size_t size);
 } hec_command_ops;
 
 typedef struct hec_commands_options {
@@ -137,6 +147,16 @@ HEC_API uint32_t hec_commands_width(const hec_commands *commands);
 /* Ends a command as its time limit would; end() tells when it is over. One that does not run is
  * not concerned. Returns how many were. */
 HEC_API uint32_t hec_commands_cancel(hec_commands *commands, uint64_t task);
+
+/* The same without any grace: SIGKILL, now, also to one that was asked to end. */
+HEC_API uint32_t hec_commands_kill(hec_commands *commands, uint64_t task);
+
+/* The next step that waits returns when there is something to be read from the descriptor, or its
+ * end was reached; once for each time that this is called. (A step waits only while commands
+ * run.) It stays the caller's, and stays open until it was heard or hec_commands_deafen() was
+ * called. HEC_ESYS: it cannot be waited for, as a file, from which can be read at any time. */
+HEC_API int hec_commands_listen(hec_commands *commands, int fd, hec_error *err);
+HEC_API void hec_commands_deafen(hec_commands *commands);
 
 /* Makes a step that waits return soon. Any thread, or a signal handler. */
 HEC_API void hec_commands_wake(const hec_commands *commands);

@@ -212,7 +212,8 @@ static void wait_end(void *ctx)
     PyEval_RestoreThread(((hecmod_commands *)ctx)->saved);
 }
 
-static const hec_command_ops ops = {next, end, wait_begin, wait_end};
+static const hec_command_ops ops = {
+    .next = next, .end = end, .wait_begin = wait_begin, .wait_end = wait_end};
 
 /* ---- methods ---- */
 

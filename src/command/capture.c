@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What commands write, kept in memory.
+ * What commands write: kept in memory, or handed over.
  */
 #include "command/state.h"
 
@@ -12,11 +12,16 @@
 #define TURN_BYTES ((size_t)2 << 20)
 
 /* Without memory for more, it is as if the limit were here: `total` tells. */
-static void keep(hec__capture *k, const char *bytes, size_t n)
+static void keep(hec_commands *c, hec__capture *k, const char *bytes, size_t n)
 {
     size_t room = k->limit - k->text.len;
 
     k->total += n;
+    if (k->handed) {
+        if (!c->data_failed && c->ops.data(c->ctx, k->task, k->handed, bytes, n) < 0)
+            c->data_failed = true;
+        return;
+    }
     if (n > room)
         n = room;
     if (n && hec__strbuf_add(&k->text, bytes, n) < 0)
@@ -31,7 +36,7 @@ void hec__capture_pump(hec_commands *c, hec__capture *k)
         ssize_t n = read(k->fd, c->scratch, HEC__SCRATCH_BYTES);
 
         if (n > 0) {
-            keep(k, c->scratch, (size_t)n);
+            keep(c, k, c->scratch, (size_t)n);
             taken += (size_t)n;
         } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
             hec__capture_close(c, k);

@@ -49,34 +49,47 @@ static int create(hec_commands *c, hec_error *err)
     return c->null < 0 ? hec__fail(err, HEC_ESYS, errno, "cannot open /dev/null") : 0;
 }
 
+/* How many CPUs there are, where that was not said, and where kills for memory are counted. */
+static int see_machine(hec_commands *c, hec_error *err)
+{
+    hec_topology *t;
+    hec_error why = {0};
+    int r = hec_topology_read(NULL, &t, &why);
+
+    if (r < 0 && c->width == 0 && err)
+        *err = why;
+    if (r < 0)
+        return c->width == 0 ? r : 0;
+    if (c->width == 0)
+        c->width = (uint32_t)hec_topology_cpus(t);
+    if (c->width > WIDTH_MAX)
+        c->width = WIDTH_MAX;
+    hec__oom_begin(c, t);
+    hec_topology_destroy(t);
+    return 0;
+}
+
 int hec_commands_create(const hec_commands_options *o, hec_commands **ret_commands, hec_error *err)
 {
-    hec_topology *t = NULL;
-    uint32_t width = o->width;
     hec_commands *c;
     int r;
 
-    if (width == 0) {
-        r = hec_topology_read(NULL, &t, err);
-        if (r < 0)
-            return r;
-        width = (uint32_t)hec_topology_cpus(t);
-        hec_topology_destroy(t);
-    }
-    if (width > WIDTH_MAX)
+    if (o->width > WIDTH_MAX)
         return hec__fail(err, HEC_EINVAL, 0, "1 to %u commands may run at a time, not %u",
-                         WIDTH_MAX, width);
+                         WIDTH_MAX, o->width);
     c = calloc(1, sizeof *c);
     if (!c)
         return hec__fail(err, HEC_ENOMEM, 0, "no memory to run commands");
     c->ops = *o->ops;
     c->ctx = o->ctx;
-    c->width = width;
+    c->width = o->width;
     c->grace_ns = (o->grace_ms ? o->grace_ms : GRACE_MS) * NS_PER_MS;
     c->pid = getpid();
-    c->null = c->watch.epoll = c->watch.bell = -1;
+    c->null = c->ear = c->watch.epoll = c->watch.bell = -1;
     hec__strbuf_init(&c->paths);
-    r = create(c, err);
+    r = see_machine(c, err);
+    if (r == 0)
+        r = create(c, err);
     if (r < 0) {
         hec_commands_destroy(c, 0);
         return r;
@@ -139,6 +152,7 @@ void hec_commands_destroy(hec_commands *c, uint32_t grace_ms)
     free(c->places);
     free(c->scratch);
     free(c->env);
+    free(c->oom_file);
     hec__strbuf_fini(&c->paths);
     hec__spawner_fini(&c->spawner);
     hec__watch_fini(&c->watch);
@@ -199,6 +213,7 @@ static uint64_t first_due(const hec_commands *c, bool *ret_listen)
             continue;
         first = p->deadline_ns < first ? p->deadline_ns : first;
         first = p->look_ns < first ? p->look_ns : first;
+        first = p->weigh_ns < first ? p->weigh_ns : first;
         listen = p->listen_ns < listen ? p->listen_ns : listen;
     }
     *ret_listen = listen < first;
@@ -261,7 +276,9 @@ static int wait_and_hear(hec_commands *c, int timeout_ms, hec_error *err)
     if (n < 0)
         return n;
     for (int i = 0; r == 0 && i < n; i++)
-        if (tags[i] != HEC__WATCH_BELL)
+        if (tags[i] == HEC__TAG_EAR)
+            hec_commands_deafen(c);
+        else if (tags[i] != HEC__WATCH_BELL)
             r = hec__place_news(c, &c->places[tags[i] / 4], tags[i] % 4, err);
     return r < 0 ? r : due(c, err);
 }
@@ -271,12 +288,15 @@ int hec_commands_step(hec_commands *c, int timeout_ms, hec_error *err)
     int r;
 
     c->told = 0;
+    c->data_failed = false;
     r = fill(c, err);
     if (r == 0 && c->running && c->told == 0) {
         r = wait_and_hear(c, timeout_ms, err);
         if (r == 0)
             r = fill(c, err); /* the cores do not wait while the caller looks at what has ended */
     }
+    if (r == 0 && c->data_failed)
+        return hec__fail(err, HEC_ECALLBACK, 0, "the output of a command could not be taken");
     return r < 0 ? r : c->told;
 }
 
@@ -298,6 +318,36 @@ uint32_t hec_commands_cancel(hec_commands *c, uint64_t task)
         if (task == HEC_COMMANDS_ALL || c->places[i].task == task)
             n += hec__place_ask(c, &c->places[i], HEC_TASK_CANCELLED);
     return n;
+}
+
+uint32_t hec_commands_kill(hec_commands *c, uint64_t task)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < c->width; i++)
+        if (task == HEC_COMMANDS_ALL || c->places[i].task == task)
+            n += hec__place_kill(&c->places[i], HEC_TASK_CANCELLED);
+    return n;
+}
+
+int hec_commands_listen(hec_commands *c, int fd, hec_error *err)
+{
+    int r;
+
+    if (c->ear == fd)
+        return 0;
+    hec_commands_deafen(c);
+    r = hec__watch_add(&c->watch, fd, HEC__TAG_EAR, err);
+    if (r == 0)
+        c->ear = fd;
+    return r;
+}
+
+void hec_commands_deafen(hec_commands *c)
+{
+    if (c->ear >= 0)
+        hec__watch_remove(&c->watch, c->ear);
+    c->ear = -1;
 }
 
 void hec_commands_wake(const hec_commands *c)

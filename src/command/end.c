@@ -47,6 +47,18 @@ bool hec__place_ask(const hec_commands *c, hec__place *p, hec_verdict cause)
     return true;
 }
 
+bool hec__place_kill(hec__place *p, hec_verdict cause)
+{
+    if (p->state != HEC__RUNNING && p->state != HEC__ASKED)
+        return false;
+    if (p->state == HEC__RUNNING)
+        p->cause = cause;
+    p->state = HEC__KILLED;
+    p->deadline_ns = HEC__NEVER;
+    hec__place_signal(p, SIGKILL);
+    return true;
+}
+
 void hec__place_clear(hec_commands *c, hec__place *p)
 {
     bool own = c->pid == getpid(); /* the watch is shared with forked copies of this process */
@@ -95,7 +107,7 @@ static uint64_t ns_of(struct timeval t)
 }
 
 /* Reaps the process and says how it ended. */
-static hec_command_end verdict_of(hec__place *p)
+static hec_command_end verdict_of(hec_commands *c, hec__place *p)
 {
     hec_command_end end = {.task = p->task,
                            .verdict = HEC_TASK_KILLED,
@@ -118,8 +130,12 @@ static hec_command_end verdict_of(hec__place *p)
         end.cpu_ns = ns_of(used.ru_utime) + ns_of(used.ru_stime);
         end.max_rss = rss > p->parent_rss ? rss : 0;
     }
+    if (p->peak > end.max_rss)
+        end.max_rss = p->peak;
     if (p->cause)
         end.verdict = p->cause;
+    else if (hec__oom_killed(c, &end))
+        end.verdict = HEC_TASK_OUT_OF_MEMORY;
     return end;
 }
 
@@ -133,7 +149,7 @@ static int finish(hec_commands *c, hec__place *p, hec_error *err)
     hec__place_signal(p, SIGKILL);
     for (int i = 0; i < 2; i++)
         hec__capture_pump(c, &p->captures[i]);
-    end = verdict_of(p);
+    end = verdict_of(c, p);
     end.out = hec__capture_view(&p->captures[0]);
     end.err = hec__capture_view(&p->captures[1]);
     if (hec__command_refusal(c, p, NULL, &why) < 0) { /* late news, from under an emulator */
@@ -163,7 +179,7 @@ static int look(hec_commands *c, hec__place *p, hec_error *err)
         return 0;
     p->unheard = ended == HEC__ENDED_UNHEARD;
     p->ended_ns = hec__now_ns();
-    p->look_ns = HEC__NEVER;
+    p->look_ns = p->weigh_ns = HEC__NEVER;
     for (int i = 0; i < 2; i++)
         hec__capture_pump(c, &p->captures[i]);
     if (p->state == HEC__KILLED || is_settled(p))
@@ -219,6 +235,8 @@ int hec__place_due(hec_commands *c, hec__place *p, uint64_t now, hec_error *err)
 {
     if (p->listen_ns <= now)
         hec__place_listen(c, p, now);
+    if (p->weigh_ns <= now)
+        hec__place_weigh(p, now);
     if (p->look_ns <= now) {
         int r;
 

@@ -160,6 +160,8 @@ static int open_input(const hec_commands *c, const hec_input *in, ends *e, hec_e
     case HEC_STREAM_MEMORY:
         e->streams[0] = e->opened[0] = open_bytes(in->data, in->size, err);
         return e->opened[0] < 0 ? e->opened[0] : 0;
+    case HEC_STREAM_DATA:
+        return hec__fail(err, HEC_EINVAL, 0, "the input of a command is no stream of data()");
     case HEC_STREAM_NULL:
         break;
     }
@@ -179,6 +181,10 @@ static int open_output(const hec_commands *c, const hec_output *out, int which, 
     case HEC_STREAM_FD:
         e->streams[which] = out->fd;
         return 0;
+    case HEC_STREAM_DATA:
+        if (!c->ops.data)
+            return hec__fail(err, HEC_EINVAL, 0, "nobody takes the output of a command");
+        __attribute__((fallthrough));
     case HEC_STREAM_MEMORY:
         if (pipe2(fds, O_CLOEXEC) < 0)
             return hec__fail(err, HEC_ESYS, errno, "cannot take the output of a command (pipe)");
@@ -250,12 +256,14 @@ int hec__command_refusal(const hec_commands *c, const hec__place *p, const hec_c
     }
 }
 
-static void settle_in(hec__place *p, const hec_command *command, pid_t pid, ends *e)
+static void settle_in(const hec_commands *c, hec__place *p, const hec_command *command, pid_t pid,
+                      ends *e)
 {
     const hec_output *out[2] = {&command->out, &command->err};
 
     p->state = HEC__RUNNING;
     p->pid = pid;
+    p->task = c->next_task;
     p->pidfd = hec__pidfd_open(pid);
     p->hold = e->hold;
     p->cause = 0;
@@ -266,6 +274,9 @@ static void settle_in(hec__place *p, const hec_command *command, pid_t pid, ends
     p->look_every_ns = LOOK_NS;
     p->listen_ns =
         e->captured[0] >= 0 || e->captured[1] >= 0 ? p->began_ns + HEC__LISTEN_NS : HEC__NEVER;
+    p->memory_limit = command->memory_bytes;
+    p->peak = 0;
+    p->weigh_ns = p->memory_limit ? p->began_ns : HEC__NEVER;
     p->look_ns = p->pidfd < 0 ? p->began_ns + LOOK_NS : HEC__NEVER;
     for (int i = 0; i < 2; i++) {
         hec__strbuf_init(&p->captures[i].text);
@@ -273,6 +284,8 @@ static void settle_in(hec__place *p, const hec_command *command, pid_t pid, ends
         p->captures[i].limit = out[i]->limit ? out[i]->limit : SIZE_MAX;
         p->captures[i].total = 0;
         p->captures[i].watched = false;
+        p->captures[i].task = p->task;
+        p->captures[i].handed = out[i]->kind == HEC_STREAM_DATA ? i + 1 : 0;
         e->captured[i] = -1;
     }
     e->hold = -1;
@@ -317,6 +330,7 @@ static int start(hec_commands *c, hec__place *p, const hec_command *command, end
     s.paths = c->paths.data;
     memcpy(s.streams, e->streams, sizeof s.streams);
     s.guard = e->opened[3];
+    hec__oom_look(c, hec__now_ns());
     getrusage(RUSAGE_SELF, &own);
     p->parent_rss = (uint64_t)own.ru_maxrss * 1024;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -329,7 +343,7 @@ static int start(hec_commands *c, hec__place *p, const hec_command *command, end
         c->ops.wait_end(c->ctx);
     if (r < 0)
         return r;
-    settle_in(p, command, pid, e);
+    settle_in(c, p, command, pid, e);
     r = hec__command_refusal(c, p, command, err);
     if (r == 0)
         r = watch_place(c, p, err);
@@ -357,7 +371,6 @@ int hec__command_start(hec_commands *c, hec__place *p, const hec_command *comman
     hec__close_fd(&e.hold);
     if (r < 0)
         return is_short(r, err) ? HEC_EAGAIN : r;
-    p->task = c->next_task;
     c->running++;
     return 0;
 }

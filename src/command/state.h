@@ -4,6 +4,7 @@
  * are as many as may run at the same time:
  *
  *   start.c      a hec_command -> descriptors, environment, process
+ *   memory.c     its limit of memory, and ends for want of it
  *   capture.c    its output -> memory
  *   end.c        its end: by itself, by its time limit, by us; what it has left running
  *   commands.c   create, step, destroy: the order in which the others are called
@@ -16,6 +17,7 @@
 #include "sys/watch.h"
 
 #include <hec/command.h>
+#include <hec/topology.h>
 
 #define HEC__NEVER UINT64_MAX
 
@@ -25,6 +27,8 @@ typedef struct hec__capture {
     size_t limit;
     uint64_t total;
     bool watched;
+    uint64_t task; /* whose it is, */
+    int handed;    /* and which stream, where data() gets it; 0: it is kept */
 } hec__capture;
 
 enum hec__place_state {
@@ -50,8 +54,10 @@ typedef struct hec__place {
     uint64_t deadline_ns; /* HEC__NEVER: none */
     uint64_t look_ns;     /* without a pidfd: when to look whether it has ended */
     uint64_t look_every_ns;
-    uint64_t listen_ns;  /* when its output is to be listened to, if it runs so long */
-    uint64_t parent_rss; /* the largest that this process was when it was started, bytes */
+    uint64_t listen_ns;          /* when its output is to be listened to, if it runs so long */
+    uint64_t memory_limit, peak; /* bytes: 0: none; the most that was seen of all its processes */
+    uint64_t weigh_ns;           /* when to look at that again */
+    uint64_t parent_rss;         /* the largest that this process was when it was started, bytes */
 } hec__place;
 
 struct hec_commands {
@@ -62,7 +68,11 @@ struct hec_commands {
     pid_t pid; /* whose engine it is: a forked copy may not kill */
     hec__watch watch;
     hec__spawner spawner;
-    int null;           /* /dev/null */
+    int null;       /* /dev/null */
+    int ear;        /* what hec_commands_listen() was told to, -1: nothing */
+    char *oom_file; /* where the kernel counts what it kills for memory; NULL: not known */
+    uint64_t oom_kills, oom_looked_ns;
+    bool data_failed;   /* data() did, in this step */
     hec__place *places; /* [width] */
     uint64_t next_task;
     hec_command pending; /* was given by next() and could not be started yet */
@@ -74,7 +84,9 @@ struct hec_commands {
     char *scratch; /* what is read passes through here */
 };
 
-/* What a descriptor in the watch means: the tag is place * 4 + this. */
+#define HEC__TAG_EAR (HEC__WATCH_BELL - 1)
+
+/* What a descriptor in the watch means: the tag is place * 4 + this, but for HEC__TAG_EAR. */
 enum hec__news { HEC__NEWS_END, HEC__NEWS_GUARD, HEC__NEWS_OUT, HEC__NEWS_ERR };
 
 static inline uint32_t hec__tag(const hec_commands *c, const hec__place *p, enum hec__news news)
@@ -120,11 +132,27 @@ int hec__place_due(hec_commands *c, hec__place *p, uint64_t now, hec_error *err)
 /* Asks the group to end, and sets the deadline. Whether there was something to end. */
 bool hec__place_ask(const hec_commands *c, hec__place *p, hec_verdict cause);
 
+/* Ends it at once, whether it was asked or not. Whether there was something to end. */
+bool hec__place_kill(hec__place *p, hec_verdict cause);
+
 /* A signal to the whole group, as long as its number is sure to be its own. */
 void hec__place_signal(const hec__place *p, int sig);
 
 /* Gives back what a place holds, but for the process. */
 void hec__place_clear(hec_commands *c, hec__place *p);
+
+/* memory.c */
+
+/* Looks how much it has, and ends it where that is over its limit. */
+void hec__place_weigh(hec__place *p, uint64_t now);
+
+void hec__oom_begin(hec_commands *c, const hec_topology *t);
+/* Takes note of kills that are nobody's here, now and then. */
+void hec__oom_look(hec_commands *c, uint64_t now);
+/* Whether a command that ended like this was killed by the kernel for want of memory. */
+bool hec__oom_killed(hec_commands *c, const hec_command_end *end);
+
+/* end.c */
 
 /* Tells of a command that never ran. 0 or HEC_ECALLBACK. */
 int hec__tell_refusal(hec_commands *c, uint64_t task, const hec_error *why, hec_error *err);

@@ -32,14 +32,14 @@ is "$(cd "$HEC_SOURCE" && complete_words host --root tests/c)" tests/cli 'bash: 
 
 is "$(sed -n "s/^        '\([a-z]*\):.*/\1/p" "$dir/_hec" | sort)" "$verbs" 'zsh: the verbs'
 for verb in $verbs; do
-    is "$(sed -n "/^    $verb)/,/;;/s/^.*'\(--[a-z]*\).*/\1/p" "$dir/_hec" | sort)" \
+    is "$(sed -n "/^    $verb)/,/;;/s/^.*'\(--[a-z-]*\).*/\1/p" "$dir/_hec" | sort)" \
         "$(options help "$verb")" "zsh: options of $verb"
 done
 
 is "$(sed -n 's/^.* __fish_use_subcommand -a \([a-z]*\).*/\1/p' "$dir/hec.fish" | sort)" \
     "$verbs" 'fish: the verbs'
 for verb in $verbs; do
-    is "$(sed -n -e "/seen_subcommand_from $verb'/s/.* -l \([a-z]*\) .*/--\1/p" \
+    is "$(sed -n -e "/seen_subcommand_from $verb'/s/.* -l \([a-z-]*\) .*/--\1/p" \
         -e 's/^complete -c hec -l \([a-z]*\) .*/--\1/p' "$dir/hec.fish" | sort)" \
         "$(options help "$verb")" "fish: options of $verb"
 done

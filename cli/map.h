@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hec map, from the inside:
+ *
+ *   cmd_map.c       the verb: its options, from words to values
+ *   map_source.c    one input -> records           map_input.c     inputs -> rows
+ *   map_template.c  the command, for a row         map_run.c       rows -> tasks -> ends
+ *   map_end.c       what an end means: again, done, failed, halt; what is said at the end
+ *   map_output.c    what tasks write -> our streams, over map_spool.c
+ *   map_bar.c       how far it is                  map_signal.c    Ctrl-C and warnings
+ *   map_log.c       --joblog and --results
+ */
+#ifndef HEC_CLI_MAP_H
+#define HEC_CLI_MAP_H
+
+#include "map_input.h"
+#include "map_output.h"
+#include "map_template.h"
+
+#include <hec/command.h>
+
+#include <stdio.h>
+
+/* When to stop because of what has become of tasks. */
+typedef struct map_halt {
+    enum { HALT_NEVER, HALT_FAIL, HALT_SUCCESS, HALT_DONE } why;
+    bool now;   /* what runs is ended, and not waited for */
+    bool share; /* count is per cent of what has ended */
+    double count;
+} map_halt;
+
+/* What is to be tried again: bits of verdicts, and of exit statuses and signals. */
+typedef struct map_retry_on {
+    bool given; /* else every failure is */
+    uint32_t verdicts;
+    unsigned char statuses[256 / 8], signals[128 / 8];
+} map_retry_on;
+
+typedef struct map_options {
+    map_source *sources;
+    size_t n_sources;
+    char **words; /* the command */
+    size_t n_words;
+    uint32_t width, cpus; /* at a time; granted */
+    bool null, header, shell, dry_run, bar, eta;
+    const char *colsep, *joblog, *results, *workdir;
+    enum map_output_mode output;
+    bool keep_order, tag;
+    map_halt halt;
+    uint64_t timeout_ms, backoff_ns, memory;
+    double retry_memory; /* by what its limit grows when it was not enough; 0: it does not */
+    uint32_t retries;
+    map_retry_on retry_on;
+    uint64_t deadline_ns; /* of hec's clock: all has to be over by then; 0: none */
+} map_options;
+
+/* How a task ended: what is left of hec_command_end. */
+typedef struct map_end {
+    hec_verdict verdict;
+    int32_t exit_status, signal, pid;
+    uint64_t started_ns, duration_ns, cpu_ns, max_rss;
+    char why[248]; /* HEC_TASK_REFUSED */
+} map_end;
+
+typedef struct map_task {
+    map_said said;   /* first: what it wrote */
+    uint64_t seq;    /* from 1 */
+    uint64_t number; /* the engine's, while it runs */
+    uint32_t place;  /* where it runs, from 1; 0: it does not */
+    uint32_t attempts;
+    uint64_t memory; /* its limit now */
+    uint64_t due_ns; /* when it is to be tried again */
+    uint64_t began_ns;
+    map_words row; /* its own copy */
+    uint64_t line;
+    const char *where;
+    map_end end;
+    struct map_task *next;
+} map_task;
+
+enum map_stop {
+    MAP_GO,
+    MAP_DRAIN, /* nothing more is begun */
+    MAP_CEASE, /* and what runs gets SIGTERM */
+    MAP_KILL,  /* or SIGKILL */
+};
+
+typedef struct map_bar map_bar;
+
+typedef struct map_run {
+    const map_options *o;
+    map_input *in;
+    map_template *template;
+    hec_commands *engine;
+    map_output out;
+    map_bar *bar;    /* NULL: none */
+    FILE *joblog;    /* NULL: none */
+    map_words words; /* of the command that is being started */
+    char env[3][48];
+    const char *envp[4];
+    map_task **running; /* [width + 1]: NULL: free; one may wait in the engine */
+    uint32_t *places;   /* free places, a stack */
+    uint32_t n_places;
+    map_task *again; /* to be tried again, the first due first */
+    uint64_t n_again;
+    uint64_t given, total; /* tasks begun or waiting to be tried again; all, 0: not known */
+    uint64_t done, failed, cancelled, left; /* left: not tried again, for want of time */
+    uint64_t longest_ns;                    /* of what has ended */
+    uint64_t told;                          /* lines about failures */
+    uint64_t began_ns;
+    bool input_over, wants_input;
+    enum map_stop stop;
+    bool halted, out_of_time, drained; /* why it stops, besides signals */
+    hec_error error;                   /* and what went wrong with hec itself; code 0: nothing */
+} map_run;
+
+/* map_run.c: everything. Returns the exit status. */
+int map_run_all(const map_options *o);
+
+/* Stops, at least in this way. */
+void map_run_stop(map_run *run, enum map_stop how);
+
+/* An error of hec's own: what runs is ended, and the error is what remains to be said. */
+void map_run_fail(map_run *run, const hec_error *err);
+
+void map_task_destroy(map_task *t);
+
+/* The command line of a task as text, one line; valid until the next call. */
+const char *map_task_text(map_run *run, const map_task *t);
+
+/* map_end.c */
+
+/* A task that ran has ended: it is to be tried again, or is over. */
+void map_end_of(map_run *run, map_task *t);
+/* A task is over. */
+void map_conclude(map_run *run, map_task *t);
+/* The last words, and the exit status. */
+int map_finish(map_run *run);
+
+/* map_log.c */
+int map_joblog_open(map_run *run, hec_error *err);
+void map_joblog_add(map_run *run, const map_task *t);
+/* The output of a task as files below --results. */
+int map_results_write(map_run *run, const map_task *t, hec_error *err);
+
+/* map_bar.c */
+map_bar *map_bar_create(const map_run *run);
+void map_bar_destroy(map_bar *bar);
+/* Draws it anew if that is due. Returns in how many ms it will be. */
+int map_bar_tick(map_bar *bar);
+/* Takes it away, before something else is printed. */
+void map_bar_hide(map_bar *bar);
+
+/* map_signal.c */
+void map_signals_catch(hec_commands *engine);
+void map_signals_restore(void);
+/* What they ask for so far. */
+enum map_stop map_signals_asked(void);
+/* The signal that ended it all; 0: none. */
+int map_signals_last(void);
+/* Sleeps until a descriptor (-1: none) can be read, ms have passed (-1: for ever), or a signal that
+ * asks for something came, also if it came before. */
+void map_signals_wait(int fd, int ms);
+
+#endif
