@@ -15,9 +15,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* A kill for memory that was counted, and that no death of a worker has answered to, is somebody
- * else's after this time. */
-#define OOM_NS UINT64_C(1000000000)
+/* A kill for memory that was counted so long ago, and that no death of a worker has answered to, is
+ * somebody else's. (A large process takes its time to die.) */
+#define OOM_NS UINT64_C(3000000000)
 
 /* A worker that dies so often before its first answer, without a task to blame, is not to blame
  * itself: something keeps workers from living here. */
@@ -65,24 +65,24 @@ static bool is_unanswered(const hec_pool *p, uint32_t k, const hec_call *call, u
 /* Whether the kernel has killed somebody for want of memory, and nobody was told of that yet. */
 static bool was_out_of_memory(hec_pool *p)
 {
-    uint64_t kills, now = hec__now_ns();
-    bool more;
+    uint64_t kills;
 
-    if (!p->oom_file || !hec__oom_read("", p->oom_file, &kills))
+    if (!p->oom_file || !hec__oom_read("", p->oom_file, &kills) || kills <= p->oom_told)
         return false;
-    more = kills > p->oom_kills;
-    /* Several may have been killed for one another; each death takes one of the counts. */
-    p->oom_kills = more ? p->oom_kills + 1 : kills;
-    p->oom_looked_ns = now;
-    return more;
+    p->oom_told++; /* several may have been killed for one another: each death takes one */
+    return true;
 }
 
 void hec__pool_look_oom(hec_pool *p, uint64_t now)
 {
     if (!p->oom_file || now - p->oom_looked_ns < OOM_NS)
         return;
+    /* What was counted at the last look is old; what is counted now may be a worker's that is about
+     * to be buried. */
+    if (p->oom_seen > p->oom_told)
+        p->oom_told = p->oom_seen;
     p->oom_looked_ns = now;
-    hec__oom_read("", p->oom_file, &p->oom_kills);
+    hec__oom_read("", p->oom_file, &p->oom_seen);
 }
 
 /* What is known of a worker's end. */

@@ -56,7 +56,11 @@ static int read_machine(hec_pool *p, const hec_pool_options *o, hec_error *err)
     hec_topology_destroy(t);
     if (!p->oom_file)
         return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool of %u workers", o->workers);
-    hec__pool_look_oom(p, hec__now_ns());
+    p->oom_looked_ns = hec__now_ns();
+    if (!hec__oom_read("", p->oom_file, &p->oom_told)) { /* it does not count */
+        free(p->oom_file);
+        p->oom_file = NULL;
+    }
     return 0;
 }
 

@@ -102,9 +102,9 @@ struct hec_pool {
     bool limited;   /* a call has limits: the warden has to run */
     int reports_fd; /* see report.h; -1: none */
     hec__warden warden;
-    char *oom_file;         /* where the kernel counts whom it has killed for memory, or NULL */
-    uint64_t oom_kills;     /* how many it had counted, less those that were told of */
-    uint64_t oom_looked_ns; /* when */
+    char *oom_file; /* where the kernel counts whom it has killed for memory, or NULL */
+    /* How many of them no death is to be laid to any more; how many there were at the last look. */
+    uint64_t oom_told, oom_seen, oom_looked_ns;
     hec_usage usages[HEC_MEASURED_MAX]; /* of the result that is being delivered */
     _Atomic uint32_t awake;             /* the parent's own flag for head.awake */
 };

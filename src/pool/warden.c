@@ -382,6 +382,7 @@ int hec__warden_start(hec__warden *w, hec_error *err)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r != 0)
         return hec__fail(err, HEC_ESYS, r, "cannot start the thread that watches workers");
+    pthread_setname_np(w->thread, "hec-warden"); /* who looks for threads knows ours by it */
     w->runs = true;
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "tap.h"
 
 #include "sys/clock.h"
+#include "sys/forkable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,6 +69,17 @@ static bool speaks(hec_worker *w, uint64_t i)
     return true;
 }
 
+static bool has_warden(void)
+{
+    hec__thread threads[16];
+    int n = hec__other_threads(threads, 16);
+
+    for (int i = 0; i < n && i < 16; i++)
+        if (strcmp(threads[i].name, "hec-warden") == 0)
+            return true;
+    return false;
+}
+
 static void last_words(bool inherited)
 {
     char text[65536] = "", line[32];
@@ -82,6 +94,7 @@ static void last_words(bool inherited)
            t.death.detail == SIGSEGV,
        "a crash is one task's %s", t.err.text);
     ok(pread(fd, text, sizeof text - 1, 0) > 0, "something was written");
+    ok(has_warden(), "by a thread that says whose it is");
     for (int i = 0; i < N; i++) {
         snprintf(line, sizeof line, "task %d\n", i);
         missing += !strstr(text, line);
@@ -495,6 +508,7 @@ static int out_of_memory_inside(void)
         right = false;
     }
     trial_fini(&t);
+    fflush(stdout);
     return right ? 0 : 1;
 }
 
@@ -517,7 +531,7 @@ static void out_of_memory(void)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
         ok(true, "out of memory # SKIP hardware: no memory control group may be made here");
     else
-        ok(status == 0, "who is killed for want of memory is told from who is killed");
+        ok(status == 0, "who is killed for want of memory is told from who is killed (%d)", status);
 }
 
 int main(void)
