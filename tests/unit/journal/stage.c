@@ -82,8 +82,12 @@ unsigned char *stage_read(const char *path, size_t *ret_size)
 
 bool stage_write(const char *path, const void *data, size_t size)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool good = fd >= 0 && write(fd, data, size) == (ssize_t)size;
+    int fd;
+    bool good;
+
+    unlink(path); /* over an old one some file systems wait for the disk */
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    good = fd >= 0 && write(fd, data, size) == (ssize_t)size;
 
     return fd >= 0 && close(fd) == 0 && good;
 }
