@@ -4,11 +4,12 @@
  *
  * What a journal costs, on the disk that FOLDER is on, with its real syncs. Tasks of 100 µs are run
  * one after the other, as 10,000 results a second come in at a parent, once without and once with a
- * journal that gets each of them (200 bytes) by itself, turn and turn about; all is on disk when the
- * time is taken. Then: how many results a second go into a journal at most, singly and 100
- * in a record; how long a sync takes; and how fast a journal is read when it is opened.
+ * journal that gets each of them (200 bytes) by itself, turn and turn about; all is on disk when
+ * the time is taken. Then: how many results a second go into a journal at most, singly and 100 in a
+ * record; how long a sync takes; and how fast a journal is read when it is opened.
  *
- *     cc -O2 -Iinclude -DHEC_STATIC bench/journal.c build/libhec.a -lpthread -ldl -lhwloc -o journal
+ *     cc -O2 -Iinclude -DHEC_STATIC bench/journal.c build/libhec.a -lpthread -ldl -lhwloc -o
+ * journal
  */
 #include <hec/hec.h>
 
@@ -141,17 +142,19 @@ static void show_rate(unsigned batch, unsigned n)
 {
     hec_journal *j = open_new();
     hec_journal_info info;
-    double t = now();
+    double t = now(), used = cpu(CLOCK_PROCESS_CPUTIME_ID);
 
     for (unsigned i = 0; i < n; i += batch)
         append(j, i, batch);
     if (hec_journal_sync(j, UINT64_MAX, -1, &err) < 0)
         die("sync");
     t = now() - t;
+    used = cpu(CLOCK_PROCESS_CPUTIME_ID) - used;
     hec_journal_info_get(j, &info);
     printf("{\"case\": \"most, %u in a record\", \"results_per_s\": %.0f, \"mb_per_s\": %.1f, "
-           "\"commits\": %llu}\n",
-           batch, n / t, 1e-6 * (double)info.bytes / t, (unsigned long long)info.commits);
+           "\"cpu_us_per_result\": %.3f, \"commits\": %llu}\n",
+           batch, n / t, 1e-6 * (double)info.bytes / t, 1e6 * used / n,
+           (unsigned long long)info.commits);
     if (hec_journal_close(j, &err) < 0)
         die("close");
 }

@@ -52,7 +52,7 @@ typedef struct hec_journal_options {
     int read_only; /* nothing is written, made or waited for; also while another process writes */
     int folder;    /* where there is nothing at the path yet: make a folder, not a file */
     hec_fsync fsync;
-    uint32_t group_ms;    /* a record waits no longer than this for others; 0: 20 */
+    uint32_t group_ms;    /* a record waits no longer than this for others; 0: 50 */
     uint32_t group_bytes; /* nor while this much waits; 0: 1 MiB */
     const char *program;  /* who writes, "pyhec 0.1.0"; NULL: "hec" and the library's version */
 } hec_journal_options;

@@ -50,7 +50,7 @@ int hec__jwriter_start(hec__jwriter *w, int fd, uint64_t seed, uint64_t end, uin
                         .lockfile = lockfile,
                         .fsync = options->fsync,
                         .group_ns =
-                            (uint64_t)(options->group_ms ? options->group_ms : 20) * 1000000u,
+                            (uint64_t)(options->group_ms ? options->group_ms : 50) * 1000000u,
                         .group_bytes = options->group_bytes ? options->group_bytes : 1u << 20,
                         .end = end,
                         .written = end,

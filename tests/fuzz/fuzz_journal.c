@@ -163,17 +163,20 @@ static size_t make(unsigned char *to)
         hec_journal_entry entries[3];
         hec_journal_part parts[4];
         uint32_t n = (uint32_t)(any() % 4), m = (uint32_t)(any() % 5);
-        hec__jhead h = {.kind = (uint16_t)(1 + any() % 4), .nentries = n, .nparts = m, .seq = count};
+        hec__jhead h = {
+            .kind = (uint16_t)(1 + any() % 4), .nentries = n, .nparts = m, .seq = count};
         unsigned char *at;
 
         for (uint32_t i = 0; i < n; i++)
-            entries[i] = (hec_journal_entry){.key = {(unsigned char)any()}, .task = any(), .verdict = 1 + (int)(any() % 3)};
+            entries[i] = (hec_journal_entry){
+                .key = {(unsigned char)any()}, .task = any(), .verdict = 1 + (int)(any() % 3)};
         for (uint32_t i = 0; i < m; i++) {
             const char *s = texts[any() % 7];
 
-            parts[i] = (hec_journal_part){.kind = (uint16_t)(i % 2 ? HEC_PART_VALUE : HEC_PART_NAME),
-                                          .data = s,
-                                          .size = strlen(s)};
+            parts[i] =
+                (hec_journal_part){.kind = (uint16_t)(i % 2 ? HEC_PART_VALUE : HEC_PART_NAME),
+                                   .data = s,
+                                   .size = strlen(s)};
         }
         hec__jparts_size(parts, m, n, &h.size);
         hec__jtop_put(to + used, &h, entries, parts, 0);
@@ -225,7 +228,9 @@ int main(int argc, char **argv)
 
         for (uint64_t i = any() % 6; i > 0; i--)
             bytes[1 + any() % (any() % 3 && n > 200 ? 200 : n - 1)] =
-                (unsigned char)(any() % 3 ? any() : any() % 2 ? 0xff : 0);
+                (unsigned char)(any() % 3   ? any()
+                                : any() % 2 ? 0xff
+                                            : 0);
         if (any() % 10 == 0)
             for (size_t i = 1; i < n; i++)
                 bytes[i] = (unsigned char)any();

@@ -47,10 +47,8 @@ static void put(uint16_t kind, const hec_journal_entry *entries, uint32_t n,
 
 static hec_journal_part text(hec_part_kind kind, const char *s)
 {
-    return (hec_journal_part){.kind = (uint16_t)kind,
-                              .format = HEC_FORMAT_TEXT,
-                              .data = s,
-                              .size = strlen(s)};
+    return (hec_journal_part){
+        .kind = (uint16_t)kind, .format = HEC_FORMAT_TEXT, .data = s, .size = strlen(s)};
 }
 
 static void make_entry(hec_journal_entry *e, unsigned char first, uint64_t task, int verdict)
@@ -81,7 +79,7 @@ static void make_file(void)
     used = HEC__JFILE_SIZE;
     if (hec__jfile_get(out, &seed, &err) < 0)
         return;
-    const char *first[] = {"host", "node1", "pid", "100", "started", "1700000001000000000",
+    const char *first[] = {"host",    "node1",    "pid", "100", "started", "1700000001000000000",
                            "program", "hec 0.1.0"};
     for (int i = 0; i < 8; i++)
         p[i] = text(i % 2 ? HEC_PART_VALUE : HEC_PART_NAME, first[i]);
@@ -102,7 +100,7 @@ static void make_file(void)
     put(HEC_RECORD_TASKS, e, 1, p, 2);
     used = torn + 100;
     snprintf(bad, sizeof bad, "%zu 100", torn);
-    const char *second[] = {"host", "node2", "pid", "200", "started", "1700000002000000000",
+    const char *second[] = {"host",    "node2",     "pid", "200", "started", "1700000002000000000",
                             "program", "hec 0.1.0", "bad", bad};
     for (int i = 0; i < 10; i++)
         p[i] = text(i % 2 ? HEC_PART_VALUE : HEC_PART_NAME, second[i]);
