@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from ._errors import partial as partial
     from ._host import cpu_count as cpu_count
     from ._host import host as host
+    from ._journal import ChangedCodeWarning as ChangedCodeWarning
+    from ._journal import JournalInfo as JournalInfo
+    from ._journal import journal_info as journal_info
     from ._native import map_native as map_native
     from ._options import Options as Options
     from ._parallel import Parallel as Parallel
@@ -57,10 +60,12 @@ if TYPE_CHECKING:
 
 #: Where each public name lives.
 _HOMES = {
+    "ChangedCodeWarning": "_journal",
     "CommandError": "_errors",
     "CommandResult": "_commands",
     "Executor": "executor",
     "FileReadError": "_errors",
+    "JournalInfo": "_journal",
     "Memory": "_shared",
     "NoFilesError": "_errors",
     "NodeLost": "_errors",
@@ -89,6 +94,7 @@ _HOMES = {
     "full": "_shared",
     "host": "_host",
     "iter_commands": "_commands",
+    "journal_info": "_journal",
     "map_native": "_native",
     "memory": "_shared",
     "partial": "_errors",

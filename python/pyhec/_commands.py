@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import typing_extensions
 
+    from ._ledger import Ledger
     from ._options import Options, RetryOptions, Seconds
 
     Argument = typing.Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
@@ -30,6 +31,8 @@ WINDOW = 4096
 _ALL = (1 << 64) - 1
 #: The longest sleep while no command runs and one is to be run again, seconds.
 _NAP_S = 0.5
+#: Commands that the journal knows, one after the other, before a look is taken at others.
+_FOUND_AT_ONCE = 1024
 #: How long what runs may take to end in order when a call is left before its end, milliseconds.
 _LEAVE_MS = 200
 
@@ -116,8 +119,17 @@ class _Source:
     when their time has come, else new ones, until no more are to be begun.
     """
 
-    def __init__(self, commands: collections.abc.Iterable[Command], options: Options) -> None:
+    def __init__(
+        self,
+        commands: collections.abc.Iterable[Command],
+        options: Options,
+        ledger: Ledger | None = None,
+    ) -> None:
         from ._here import Clock
+
+        self._ledger = ledger
+        #: Commands whose results the journal has: number, and result or the failure in its place.
+        self.found: list[tuple[int, CommandResult, BaseException | None]] = []
 
         self._new = iter(commands)
         self._options = options
@@ -133,6 +145,17 @@ class _Source:
     def __iter__(self) -> _Source:
         return self
 
+    def _look(self) -> tuple[int, Command] | None:
+        """The next one that is to run; None after some that are not. StopIteration at the end."""
+        for _ in range(_FOUND_AT_ONCE):
+            command = next(self._new)
+            known = self._ledger.look(command, self.pulled) if self._ledger is not None else None
+            self.pulled += 1
+            if known is None:
+                return self.pulled - 1, command
+            self.found.append((self.pulled - 1, *known))
+        return None
+
     def __next__(self) -> Command | type[_hec.Commands]:
         if not self.over and self.clock.is_over():
             self.over = self.stopped = True
@@ -142,13 +165,15 @@ class _Source:
             try:
                 if self.over:
                     raise StopIteration
-                index, command = self.pulled, next(self._new)
+                looked = self._look()
             except StopIteration:
                 self.over = True
                 if self._again and not self.stopped or self._running and self._options.retries:
                     return _hec.Commands  # there may be more later
                 raise
-            self.pulled += 1
+            if looked is None:
+                return _hec.Commands
+            index, command = looked
         self._running[self._given] = index, command
         self._given += 1
         return command
@@ -210,7 +235,13 @@ class _Run:
         if isinstance(input, str):
             input = input.encode()
         self._check, self._timeout = check, options.timeout_ns / 1e9
-        self.source = _Source(commands, options)
+        self.ledger: Ledger | None = None
+        if options.journal is not None:
+            from ._ledger import Ledger
+
+            how = (capture, text, max_output, cwd, dict(env) if env else None, input)
+            self.ledger = Ledger(options, how, check)
+        self.source = _Source(commands, options, self.ledger)
         self.engine = _hec.Commands(
             _jobs(n_jobs),
             self.source,
@@ -246,10 +277,25 @@ class _Run:
             failure = self._judge(index, result, why, errno)
             source.clock.add(int(result.seconds * 1e9))
             if failure is None or not source.run_again(index, command, failure):
+                if self.ledger is not None:
+                    self.ledger.add(index, result, fields[1:], failure, source.attempts(index))
                 ended.append((index, result, failure))
+        ended += source.found
+        source.found = []
         if not taken and wait_ms > 0 and self.engine.idle:
             time.sleep(min(wait_ms / 1000, _NAP_S))  # nothing runs, and the engine does not wait
         return ended
+
+    def sync(self) -> None:
+        """Returns when what step() gave is on disk, where there is a journal."""
+        if self.ledger is not None:
+            self.ledger.sync()
+
+    def close(self) -> None:
+        """Ends what runs; whatever was added to the journal stays."""
+        self.engine.close(_LEAVE_MS)
+        if self.ledger is not None:
+            self.ledger.close()
 
 
 def _take(where: str, given: dict[str, typing.Any], on_error: str, progress: bool) -> Options:
@@ -299,7 +345,8 @@ def run_commands(
     failed, and so a CommandError is raised; False: the result tells. A command that cannot be
     started has failed in any case. on_error: 'finish' runs the others and raises at the end,
     'raise' raises at once and ends the others, 'return' puts the exceptions in the results' places.
-    progress: shows a bar (needs tqdm). retries, backoff, retry_on, deadline: see pyhec.Options.
+    progress: shows a bar (needs tqdm). retries, backoff, retry_on, deadline, journal, resume, tag:
+    see pyhec.Options.
     """
     chosen = _take("run_commands", {"timeout": timeout, **options}, on_error, progress)
     if progress and _length(commands) is None:
@@ -325,8 +372,9 @@ def _collect(run: _Run, total: int | None, options: Options) -> list[typing.Any]
                     done += 1
                 if bar.tick is not None:
                     bar.tick(done)
+            run.sync()
     finally:
-        run.engine.close(_LEAVE_MS)
+        run.close()
     if run.source.stopped:
         for index in (*run.source.skipped(), *range(run.source.pulled, len(results))):
             failures[index] = _errors.command_skipped(index)
@@ -381,6 +429,7 @@ def _iterate(run: _Run, ordered: bool) -> collections.abc.Iterator[CommandResult
         while run.engine.active:
             for index, result, failure in run.step(given + WINDOW):
                 early[index] = result, failure
+            run.sync()
             while early:
                 at = given if ordered else next(iter(early))
                 if at not in early:
@@ -393,4 +442,4 @@ def _iterate(run: _Run, ordered: bool) -> collections.abc.Iterator[CommandResult
         if run.source.stopped:
             raise out_of_time(None, given, [])
     finally:
-        run.engine.close(_LEAVE_MS)
+        run.close()

@@ -13,13 +13,22 @@ import weakref
 
 from . import _errors, _hec
 from ._run import make_call
-from ._stream import returned
+from ._stream import open_log, returned
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
     import typing
 
     from ._options import Options
+
+    Submit = typing.Callable[
+        [typing.Callable[..., typing.Any], tuple[typing.Any, ...], dict[str, typing.Any]],
+        concurrent.futures.Future[typing.Any],
+    ]
+
+
+#: How long to wait for more while results are not on disk yet, milliseconds.
+_LOOK_MS = 2
 
 
 class TaskFuture(_hec.Future, concurrent.futures.Future):  # type: ignore[type-arg]
@@ -83,15 +92,43 @@ class Desk:
         self._options = options
         self._family = family
         self.pid = os.getpid()
-        self._call = make_call(_hec.TASKS, None, {}, self._options, stream=True)
+        self._log = open_log(self._options)
+        self._call = make_call(_hec.TASKS, None, {}, self._options, stream=True, log=self._log)
         self._tasks = _hec.Tasks(pool, self._call, TaskFuture, self._wake, self._close_unused)
-        self.submit = self._tasks.submit
+        #: submit(function, args, kwargs) -> future
+        self.submit: Submit = self._tasks.submit
+        if self._log is not None:
+            self._submitted, self._submitting = 0, threading.Lock()
+            self.submit = self._submit_logged
         self._lock = threading.Lock()  # for the thread
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         pool.open(self._call)
         self._family.add(self)
         _desks.add(self)
+
+    def _submit_logged(
+        self,
+        function: typing.Callable[..., typing.Any],
+        args: tuple[typing.Any, ...],
+        kwargs: dict[str, typing.Any],
+        /,
+    ) -> concurrent.futures.Future[typing.Any]:
+        """Takes a task, unless the journal has its result."""
+        assert self._log is not None
+        task = (function, args, kwargs)
+        with self._submitting:
+            index = self._tasks.count
+            known, value = self._log.look(_hec.TASKS, None, task, self._submitted, index)
+            self._submitted += 1
+            if not known:
+                return self._tasks.submit(function, args, kwargs)
+        future: concurrent.futures.Future[typing.Any] = concurrent.futures.Future()
+        if isinstance(value, _errors.TaskError):
+            future.set_exception(value)
+        else:
+            future.set_result(value)
+        return future
 
     def _wake(self) -> None:
         with self._lock:
@@ -136,6 +173,8 @@ class Desk:
     def _end(self) -> None:
         """No task of this desk will come any more."""
         self._pool.end(self._call)
+        if self._log is not None:
+            self._log.close()
         self._family.remove(self)
 
     def kill(self) -> None:
@@ -169,7 +208,10 @@ class Desk:
             tasks.asleep = False
             try:
                 tasks.extend()
-                self._pool.drive(self._call, once=True)
+                if self._log is not None and self._log.holds:
+                    self._pool.step(_LOOK_MS)
+                else:
+                    self._pool.drive(self._call, once=True)
                 tasks.extend()  # the workers first
                 tasks.settle(self._take())
             except BaseException as e:
@@ -179,6 +221,10 @@ class Desk:
     def _take(self) -> list[tuple[int, typing.Any]]:
         """What has ended, as it is to be given out."""
         taken = self._call.take()
+        if self._log is not None:
+            self._log.hold(taken)
+            taken = self._log.release()
+            self._log.renumber(taken)  # forgets the numbers: futures have the engine's
         if not self._options.verdicts:
             return taken
         return [

@@ -405,7 +405,7 @@ _TAIL_LINES = 5  # of a failed command's errors that its exception quotes
 _TAIL_CHARS = 1000
 
 
-def _command_text(args: typing.Any) -> str:
+def command_text(args: typing.Any) -> str:
     """A command as one would type it, shortened."""
     import shlex
 
@@ -428,7 +428,7 @@ def _command_error(
     from ._verdicts import Verdict, hang
 
     error = CommandError(text)
-    error.index, error.arguments = index, _command_text(result.args)
+    error.index, error.arguments = index, command_text(result.args)
     error.result = result
     error.returncode, error.timed_out = result.returncode, result.timed_out
     if result.returncode is not None and result.returncode < 0:
@@ -462,7 +462,7 @@ def command_failed(
         word, how = "exited", f"ended with exit status {result.returncode}"
     if attempts > 1:
         how += f" (attempt {attempts})"
-    text = f"command {index}, {_command_text(result.args)}, {how}"
+    text = f"command {index}, {command_text(result.args)}, {how}"
     return _command_error(index, result, word, text + _tail(result.stderr), attempts)
 
 

@@ -17,8 +17,9 @@ TYPE_CHECKING = False  # as in typing, without the milliseconds that its import 
 if TYPE_CHECKING:
     import typing
 
+    from ._journal import Log
     from ._options import Options
-    from ._run import Bar
+    from ._run import Bar, Ended
     from ._verdicts import Usage
 
 
@@ -62,19 +63,29 @@ def _attempt(
 
 
 def _run_one(
-    judge: Judge, clock: Clock, kind: int, func: typing.Any, items: list[typing.Any], i: int
+    judge: Judge,
+    clock: Clock,
+    kind: int,
+    func: typing.Any,
+    items: list[typing.Any],
+    i: int,
+    log: Log | None = None,
 ) -> tuple[typing.Any, BaseException | None]:
     """Runs a task as often as it is wanted."""
     while True:
         value, error, usage = _attempt(judge, kind, func, items, i)
         assert usage is not None
         clock.add(int(usage[1] * 1e9))
+        if error is None and log is not None:
+            error = log.add(i, value, usage)
         if error is None:
             return (judge.done(i, [value], [usage])[0] if judge.verdicts else value), None
         what = _errors.describe(func, kind, items[i])
-        of = Verdict("raised", i, what, judge.attempt(i), usage)
+        of = Verdict("raised", judge.number(i), what, judge.attempt(i), usage)
         again = judge.again(i, "raised", error)
         if again is None:
+            if log is not None:
+                log.add_failure(i, error, what, usage)
             return None, hang(error, of)
         time.sleep(again[0] / 1e9)
 
@@ -91,7 +102,27 @@ def run_judged(
     kind: int, func: typing.Any, items: list[typing.Any], bar: Bar, options: Options
 ) -> list[typing.Any]:
     """All tasks of a call."""
-    judge, clock = Judge(options, func, kind, items), Clock(options)
+    if options.journal is not None:
+        from ._journal import run_logged
+
+        def run(rest: list[typing.Any], log: Log) -> Ended:
+            return _run_all(kind, func, rest, bar, options, log)
+
+        return run_logged(kind, func, items, bar, options, run)
+    results, failures = _run_all(kind, func, items, bar, options)
+    return conclude(results, failures, options)
+
+
+def _run_all(
+    kind: int,
+    func: typing.Any,
+    items: list[typing.Any],
+    bar: Bar,
+    options: Options,
+    log: Log | None = None,
+) -> Ended:
+    numbers = None if log is None else log.numbers
+    judge, clock = Judge(options, func, kind, items, numbers), Clock(options)
     results: list[typing.Any] = [None] * len(items)
     failures: dict[int, BaseException] = {}
     with bar:
@@ -99,11 +130,11 @@ def run_judged(
             if clock.is_over():
                 failures[i] = skip(kind, func, items, i)
                 continue
-            results[i], error = _run_one(judge, clock, kind, func, items, i)
+            results[i], error = _run_one(judge, clock, kind, func, items, i, log)
             if error is not None:
                 failures[i] = error
                 if options.on_error == "raise":
                     break
             if bar.tick is not None:
                 bar.tick(i + 1)
-    return conclude(results, failures, options)
+    return results, failures

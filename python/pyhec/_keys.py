@@ -29,16 +29,21 @@ def other_key(site: bytes, code: bytes, n: int) -> bytes:
     return _hec.hash128(site + code + (n.to_bytes(8, sys.byteorder) if n else b""))
 
 
+def digest_of_tag(tag: object) -> bytes:
+    """What stands for a tag."""
+    try:
+        return _hec.digest(tag, _values.describe)
+    except Exception as e:
+        raise _values.no_key("tag", tag, e) from e
+
+
 class Keys:
     """The keys of the tasks of one call, or of all that were submitted to one executor. Of tasks
     that are the same the second, third and so on have keys of their own.
     """
 
     def __init__(self, tag: object = None) -> None:
-        try:
-            self._tag = _hec.digest(tag, _values.describe)
-        except Exception as e:
-            raise _values.no_key("tag", tag, e) from e
+        self._tag = digest_of_tag(tag)
         self._keyer = _hec.Keyer(_values.describe, self._prefix)
         #: name -> codes of the functions whose keys were made
         self.names: dict[str, set[bytes]] = {}

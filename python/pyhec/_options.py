@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import operator
+import os
 
 from . import _errors, _hec
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
         backoff: Seconds | None
         retry_on: Classes | None
         deadline: Seconds | datetime.datetime | None
+        journal: str | os.PathLike[str] | None
+        resume: str
+        tag: object
 
     class CallOptions(RetryOptions, total=False):
         """What a call of functions takes beside progress= and on_error=."""
@@ -39,7 +43,11 @@ ON_ERROR = ("finish", "raise", "return")
 #: The options of CallOptions: a call of a function that has arguments of its own takes these out.
 NAMES = (
     "timeout", "memory", "retries", "backoff", "retry_on", "retry_memory", "verdicts", "deadline",
+    "journal", "resume", "tag",
 )  # fmt: skip
+
+#: What runs of the tasks that a journal knows: what is not done, what has failed, all.
+RESUME = ("auto", "failed", "never")
 
 _LEAST_MEMORY = 1 << 20  # less is a mistake: an interpreter alone takes more
 _LONGEST_S = 1e9  # thirty years
@@ -138,6 +146,23 @@ def _factor(value: typing.Any) -> float:
     return factor
 
 
+def _journal(value: typing.Any) -> str:
+    try:
+        path = os.fsdecode(value)
+    except TypeError:
+        raise TypeError(f"journal must be a path, not {_errors._brief(value)}") from None
+    if not path:
+        raise ValueError("journal is an empty path")
+    return path
+
+
+def _digest(tag: object) -> bytes:
+    """What stands for a tag, which need not be hashable."""
+    from ._keys import digest_of_tag
+
+    return digest_of_tag(tag)
+
+
 def _deadline(value: typing.Any) -> int:
     """As time.monotonic_ns() counts; 0: none."""
     import time
@@ -170,6 +195,12 @@ class Options:
     deadline: seconds from now, or a datetime: no task is begun that would not be over by then, by
         what was learned of how long they take. 'walltime' (if nothing is said): a little before the
         batch system ends the job, where that is known. None: never.
+    journal: the path of a file where results are kept. Tasks whose result is there are not run; what
+        is run is added, and a result is given out only when it is on disk. See journal_info().
+    resume: 'auto' (tasks run whose result is not in the journal), 'failed' (only those run that have
+        failed before; an error stands for what was never run), 'never' (all run).
+    tag: a value that is part of what tasks are known by in the journal, for what their functions
+        and arguments do not show: the date of a file that they read, say.
     """
 
     __slots__ = (
@@ -184,6 +215,9 @@ class Options:
         "verdicts",
         "deadline_ns",
         "walltime",
+        "journal",
+        "resume",
+        "tag",
         "plain",
     )
 
@@ -200,6 +234,9 @@ class Options:
         retry_memory: float | None = None,
         verdicts: bool = False,
         deadline: Seconds | datetime.datetime | None = "walltime",
+        journal: str | os.PathLike[str] | None = None,
+        resume: str = "auto",
+        tag: object = None,
     ) -> None:
         if on_error not in ON_ERROR:
             raise ValueError(f"on_error must be 'finish', 'raise' or 'return', not {on_error!r}")
@@ -214,6 +251,9 @@ class Options:
         self.verdicts = bool(verdicts)
         self.walltime = isinstance(deadline, str) and deadline == "walltime"
         self.deadline_ns = 0 if self.walltime or deadline is None else _deadline(deadline)
+        self.journal = None if journal is None else _journal(journal)
+        self.resume = resume
+        self.tag = tag
         self._check_together(backoff)
         #: Whether everything is as if nothing had been said, but for progress and on_error.
         self.plain = self.walltime and self.key()[1:] == _NOTHING_SAID
@@ -233,6 +273,11 @@ class Options:
             )
         if self.retry_memory is not None and not self.memory_bytes:
             raise ValueError("retry_memory multiplies a limit: give that too, as memory='2G'")
+        if self.resume not in RESUME:
+            raise ValueError(f"resume must be 'auto', 'failed' or 'never', not {self.resume!r}")
+        if self.journal is None and (self.resume != "auto" or self.tag is not None):
+            name = "tag" if self.resume == "auto" else "resume"
+            raise ValueError(f"{name} is about a journal: give that too, as journal='results.hecj'")
 
     @property
     def bounded(self) -> bool:
@@ -258,6 +303,9 @@ class Options:
             self.verdicts,
             self.deadline_ns,
             self.walltime,
+            self.journal,
+            self.resume,
+            None if self.tag is None else _digest(self.tag),
         )
 
     def limits(self) -> tuple[int, int, int, bool, bool]:
@@ -267,7 +315,7 @@ class Options:
         )  # fmt: skip
 
 
-_NOTHING_SAID = (0, 0, 0, 0.0, None, None, False, 0, True)
+_NOTHING_SAID = (0, 0, 0, 0.0, None, None, False, 0, True, None, "auto", None)
 
 #: The options of a call for which nothing was said, by on_error.
 _PLAIN = {on_error: Options(on_error=on_error) for on_error in ON_ERROR}

@@ -194,6 +194,8 @@ class Pool:
             self._pool.run(call)
             return conclude(call.results, call.failures, _options.PLAIN)[0]
         chosen = _options.take("apply", options)
+        if chosen.journal is not None:  # the same way as apply_async(): so it counts the same
+            return self._desk_for(chosen).submit(*items[0]).result()
         call = make_call(_hec.TASKS, func, items, chosen)
         self._pool.run(call)
         return conclude(call.results, call.failures, chosen)[0]

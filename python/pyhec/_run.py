@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import collections.abc
     import typing
 
+    from ._journal import Log
+
 _MAX_WORKERS = 4096
 
 
@@ -60,6 +62,7 @@ class Bar:
     def __init__(self, show: bool, tasks: int, total: int | None = None, unit: str = "") -> None:
         self._bar: typing.Any = None
         self._tasks, self._total = max(tasks, 1), total if total is not None else tasks
+        self._found = 0
         if show:
             self._bar = _tqdm(total=self._total, unit=unit or "task")
 
@@ -76,7 +79,15 @@ class Bar:
         return self._tick if self._bar is not None else None
 
     def _tick(self, done: int) -> None:
+        done += self._found
         self._bar.update(done * self._total // self._tasks - self._bar.n)
+
+    def begin_with(self, found: int) -> None:
+        """So many tasks need not run: the journal has their results."""
+        self._found = found
+        if self._bar is not None and found:
+            self._bar.set_postfix_str(f"{found} from the journal")
+            self._tick(0)
 
     def __enter__(self) -> Bar:
         return self
@@ -92,13 +103,18 @@ def make_call(
     items: list[typing.Any] | dict[int, typing.Any],
     options: Options,
     stream: bool = False,
+    log: Log | None = None,
 ) -> _hec.Call:
-    """A call that is run as the options say."""
+    """A call that is run as the options say, and tells what it comes to where it has a log."""
     if options.plain:
         return _hec.Call(kind, func, items, stream)
     from ._verdicts import Judge
 
-    return _hec.Call(kind, func, items, stream, Judge(options, func, kind, items))
+    numbers = None if log is None else log.numbers
+    call = _hec.Call(kind, func, items, stream, Judge(options, func, kind, items, numbers))
+    if log is not None:
+        call.set_journal(log.journal, log.marks)
+    return call
 
 
 def conclude(
@@ -209,13 +225,41 @@ def run_once(
     *,
     bar: Bar,
     options: Options,
+    stand_ins: list[typing.Any] | None = None,
 ) -> list[typing.Any]:
-    """Runs a call on workers of its own, which inherit its inputs, and ends them."""
+    """Runs a call on workers of its own, which inherit its inputs, and ends them. stand_ins: what
+    the keys in a journal are made of, where that is not the inputs.
+    """
     if not items:
         return []
+    if options.journal is not None:
+        from ._journal import run_logged
+
+        def run(rest: list[typing.Any], log: Log) -> Ended:
+            return _run_once(kind, func, rest, workers, bar, options, log)
+
+        return run_logged(kind, func, items, bar, options, run, stand_ins)
     if _hec.in_worker() and workers == 1 and not options.bounded:
         return run_here(kind, func, items, bar, options)
-    call = make_call(kind, func, items, options)
+    results, failures = _run_once(kind, func, items, workers, bar, options)
+    return conclude(results, failures, options)
+
+
+#: What a call has come to: results in order, failures by the task's number.
+if TYPE_CHECKING:
+    Ended = typing.Tuple[typing.Optional[list[typing.Any]], dict[int, BaseException]]
+
+
+def _run_once(
+    kind: int,
+    func: typing.Any,
+    items: list[typing.Any],
+    workers: int,
+    bar: Bar,
+    options: Options,
+    log: Log | None = None,
+) -> Ended:
+    call = make_call(kind, func, items, options, log=log)
     pool = _hec.Pool(min(workers, len(items)), call)
     try:
         with bar:
@@ -224,4 +268,4 @@ def run_once(
         pool.close(True)
         raise
     pool.close()
-    return conclude(call.results, call.failures, options)
+    return call.results, call.failures

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import collections.abc
     import typing
 
+    from ._journal import Log
+    from ._run import Ended
+
 #: Inputs that may be on their way, or have come back and wait for their turn: so many,
 WINDOW = 4096
 #: and no more than take about so many bytes, with their results,
@@ -23,6 +26,8 @@ WINDOW_BYTES = 128 << 20
 _LEAST = 4
 #: and only so many before it is known how large a result is.
 _FIRST = 16
+#: How long to wait for more while results are not on disk yet, milliseconds.
+_LOOK_MS = 2
 #: How long to go on pulling inputs before looking at results, seconds.
 _PULL_S = 0.001
 
@@ -39,14 +44,33 @@ def run_list(
     """A call over inputs that exist, on workers that exist."""
     if not items:
         return []
-    call = make_call(kind, func, items, options)
-    pool.open(call)
-    try:
-        with bar:
-            drive(pool, call, bar, options)
-    finally:
-        pool.end(call)
-    return conclude(call.results, call.failures, options)
+
+    def run(rest: list[typing.Any], log: Log | None = None) -> Ended:
+        call = make_call(kind, func, rest, options, log=log)
+        pool.open(call)
+        try:
+            with bar:
+                drive(pool, call, bar, options)
+        finally:
+            pool.end(call)
+        return call.results, call.failures
+
+    if options.journal is not None:
+        from ._journal import run_logged
+
+        return run_logged(kind, func, items, bar, options, run)
+    return conclude(*run(items), options)
+
+
+def open_log(options: Options) -> Log | None:
+    """What a stream of tasks has in its journal; None where it has none."""
+    if options.journal is None:
+        return None
+    from ._journal import Log
+
+    log = Log(options)
+    log.begin_stream()
+    return log
 
 
 def returned(error: BaseException, options: Options) -> typing.Any:
@@ -112,6 +136,69 @@ class _Window:
             self._weigh(1, last.value if self._verdicts and isinstance(what, list) else last)
 
 
+class _Inputs:
+    """Pulls the inputs of a stream. Those whose results a journal has do not go to the engine."""
+
+    def __init__(
+        self, kind: int, func: typing.Any, iterable: typing.Iterable[typing.Any], log: Log | None
+    ) -> None:
+        self._source = iter(iterable)
+        self._kind, self._func, self._log = kind, func, log
+        #: By the engine's number, until they are over.
+        self.items: dict[int, typing.Any] = {}
+        self.pulled = self.sent = 0
+        self.more = True
+        #: Tasks that are over before they began: number, and [value] or an exception.
+        self.over: list[tuple[int, typing.Any]] = []
+
+    def pull(self) -> typing.Any:
+        """Takes one more, where there is one; the input."""
+        try:
+            item = next(self._source)
+        except StopIteration:
+            self.more = False
+            return None
+        if self._log is not None:
+            known, value = self._log.look(self._kind, self._func, item, self.pulled, self.sent)
+            if known:
+                failed = isinstance(value, _errors.TaskError)
+                self.over.append((self.pulled, value if failed else [value]))
+                self.pulled += 1
+                return item
+        self.items[self.sent] = item
+        self.sent += 1
+        self.pulled += 1
+        return item
+
+    def pull_some(self, window: _Window, yielded: int, stop: float) -> None:
+        """Fills the window, as far as there is time for it."""
+        before = self.pulled
+        while self.more and self.pulled - yielded < window.size and time.monotonic() < stop:
+            item = self.pull()
+            if self.pulled == before + 1:
+                window.see_input(item)
+
+    def wait(self, pool: _hec.Pool, call: _hec.Call, room: int) -> None:
+        """Waits for something to give out, unless there is, or room for more inputs."""
+        if self.more and room > 0:
+            pool.step(0)
+        elif self._log is not None and self._log.holds:
+            if call.done < self.sent:
+                pool.step(_LOOK_MS)
+            else:
+                self._log.sync()
+        elif call.done < self.sent and not self.over:
+            pool.drive(call, once=True)
+
+    def take(self, taken: list[tuple[int, typing.Any]]) -> list[tuple[int, typing.Any]]:
+        """What the engine gave, by the numbers of inputs, and what was over before."""
+        if self._log is None:
+            return taken
+        found, self.over = self.over, []
+        self._log.hold(taken)
+        return found + self._log.renumber(self._log.release())
+
+
 def stream(
     pool: _hec.Pool,
     kind: int,
@@ -124,40 +211,29 @@ def stream(
     WINDOW inputs have been pulled whose results were not yielded, fewer if they are large. The
     first thing it yields is None: by then the workers have begun.
     """
-    source = iter(iterable)
-    items: dict[int, typing.Any] = {}
-    call = make_call(kind, func, items, options, stream=True)
+    log = open_log(options)
+    inputs = _Inputs(kind, func, iterable, log)
+    call = make_call(kind, func, inputs.items, options, stream=True, log=log)
     order, window = _Order(ordered), _Window(len(pool.pids()), options.verdicts)
     raises = options.on_error != "return" and not options.verdicts
-    pulled = yielded = skipped = 0
-    more, primed = True, False
+    yielded = skipped = 0
+    primed = False
     pool.open(call)
     try:
-        while more or yielded < pulled:
-            stop, before = time.monotonic() + _PULL_S, pulled
-            while more and pulled - yielded < window.size and time.monotonic() < stop:
-                try:
-                    items[pulled] = next(source)
-                except StopIteration:
-                    more = False
-                    break
-                if pulled == before:
-                    window.see_input(items[pulled])
-                pulled += 1
-            pool.extend(call, pulled)
+        while inputs.more or yielded < inputs.pulled:
+            stop = time.monotonic() + _PULL_S
+            inputs.pull_some(window, yielded, stop)
+            pool.extend(call, inputs.sent)
             if not primed:
                 primed = True
                 yield None  # the workers have begun; the caller has not asked yet
-            if more and pulled - yielded < window.size:
-                pool.step(0)
-            elif call.done < pulled:
-                pool.drive(call, once=True)
-            taken = call.take()
+            inputs.wait(pool, call, window.size - (inputs.pulled - yielded))
+            taken = inputs.take(call.take())
             window.see_results(taken)
             for good, value in order.sort(taken):
                 yielded += 1
                 if not good and isinstance(value, _errors.Skipped):
-                    more = False
+                    inputs.more = False
                     skipped += raises
                 elif not good and raises:
                     raise value
@@ -168,6 +244,8 @@ def stream(
                     pool.step(0)  # the workers go on while the caller looks at this
                     stop = time.monotonic()
         if skipped:
-            raise out_of_time(None, pulled - skipped, [])
+            raise out_of_time(None, inputs.pulled - skipped, [])
     finally:
         pool.end(call)
+        if log is not None:
+            log.close()

@@ -42,6 +42,7 @@ class Verdict:
     given no options has no times. stderr: the last lines it wrote there, python_stack and c_stack: where
     it was, for one that did not come to its end; '' where there is nothing. signal: what killed its
     worker; exitcode: what that exited with; else None. value: its result; error: its exception.
+    from_journal: it was not run, since its result was in the journal.
     """
 
     __slots__ = (
@@ -62,6 +63,7 @@ class Verdict:
         "exitcode",
         "value",
         "error",
+        "from_journal",
     )
 
     def __init__(
@@ -88,6 +90,7 @@ class Verdict:
         self.exitcode: int | None = None
         self.value: typing.Any = None
         self.error: BaseException | None = None
+        self.from_journal = False
 
     def __str__(self) -> str:
         more = _after(self)
@@ -139,11 +142,19 @@ def hang(error: BaseException, of: Verdict) -> BaseException:
 class Judge:
     """Of one call: how often its tasks were run, and whether one that failed is run again."""
 
-    def __init__(self, options: Options, func: object, kind: int, items: typing.Any) -> None:
-        self._options = options
+    def __init__(
+        self, options: Options, func: object, kind: int, items: typing.Any, numbers: typing.Any = None
+    ) -> None:
+        self._options, self._numbers = options, numbers
         self._func, self._kind, self._items = func, kind, items
         self._failed: dict[int, int] = {}  # attempts that failed, by the task's number
         self._memory: dict[int, int] = {}  # limits that were raised
+
+    def number(self, index: int) -> int:
+        """The user's number of a task. The engine's may be another: of a call that has a journal it
+        gets only those tasks that are to run.
+        """
+        return index if self._numbers is None else self._numbers[index]
 
     def limits(self) -> tuple[int, int, int, bool, bool]:
         """What the engine has to know: see Call."""
@@ -204,7 +215,7 @@ class Judge:
         verdicts = []
         for i, (value, usage) in enumerate(zip(values, usages), first):
             v = Verdict(
-                "done", i, _errors.describe(self._func, self._kind, self._items[i]),
+                "done", self.number(i), _errors.describe(self._func, self._kind, self._items[i]),
                 self.attempt(i), usage,
             )  # fmt: skip
             v.value = value
@@ -222,7 +233,7 @@ def failed(
     """
     index, word, payload, detail, usage, stderr, python_stack, c_stack = facts
     of = Verdict(
-        word, index, _errors.describe(func, kind, item),
+        word, index if judge is None else judge.number(index), _errors.describe(func, kind, item),
         1 if judge is None else judge.attempt(index), usage,
         _lines(stderr), python_stack, c_stack,
     )  # fmt: skip

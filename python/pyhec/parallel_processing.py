@@ -27,6 +27,8 @@ _CHUNKS = 4
 #: Groups of files per worker: their sizes are known, so they can be about equal, but files of one
 #: size differ in the time they take.
 _GROUPS = 8
+#: Chunks of a call that has a journal: on whatever machine, or their results would not be found.
+_CHUNKS_IN_JOURNAL = 256
 
 
 def _chunks(data: typing.Any, n: int) -> list[typing.Any]:
@@ -131,8 +133,8 @@ def parallelize(
     progress: shows a bar (needs tqdm).
     on_error: 'finish' (the other chunks are still computed, then the first failure is raised;
         ``pyhec.partial(error)`` has what there is) or 'raise' (at once).
-    timeout, memory, retries, backoff, retry_on, retry_memory, deadline: see pyhec.Options; a task
-        is a chunk here. verdicts: returns a Verdict for every chunk, in order.
+    timeout, memory, retries, backoff, retry_on, retry_memory, deadline, journal, resume, tag: see
+        pyhec.Options; a task is a chunk here. verdicts: returns a Verdict for every chunk, in order.
     kwargs: for func. One that has a name of the above goes to func by functools.partial.
 
     Raises what func raised, with its traceback in the worker as the cause; pyhec.WorkerDied when
@@ -147,7 +149,10 @@ def parallelize(
     workers = worker_count(n_cores)
     data = _sliceable(iterable)
     n = len(data)
-    count = workers * _CHUNKS if n > workers * _CHUNKS else min(workers, n)
+    if options.journal is not None:
+        count = min(_CHUNKS_IN_JOURNAL, n)
+    else:
+        count = workers * _CHUNKS if n > workers * _CHUNKS else min(workers, n)
     chunks = _chunks(data, count) if count else []
     call = functools.partial(func, **kwargs) if kwargs else func
     bar = Bar(progress, count, n, "item")
@@ -201,6 +206,15 @@ def _groups(paths: list[str], n: int) -> list[list[str]]:
     return groups
 
 
+def _facts(path: str) -> tuple[object, ...]:
+    """What a file is known by in a journal."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return os.path.abspath(path), None  # reading it will say why
+    return os.path.abspath(path), status.st_size, status.st_mtime_ns
+
+
 def batch_read_csv(
     glob_path: str | os.PathLike[str],
     *,
@@ -216,6 +230,8 @@ def batch_read_csv(
     progress: shows a bar (needs tqdm).
     timeout, memory, retries, backoff, retry_on, retry_memory: see pyhec.Options; a task reads a
         group of files of about equal size, eight for each worker.
+    journal, resume, tag: as there; then a task reads one file, which is known by its path, its size
+        and the time of its last change.
     kwargs: passed to pandas.read_csv() for every file.
 
     The rows are numbered 0, 1, 2, … unless index_col says otherwise.
@@ -232,7 +248,15 @@ def batch_read_csv(
     paths = sorted(glob.glob(pattern, recursive=True))
     if not paths:
         raise _errors.NoFilesError(f"no file matches '{pattern}'")
-    items = [(group, kwargs) for group in _groups(paths, workers * _GROUPS)]
+    stand_ins = None
+    if options.journal is None:
+        groups = _groups(paths, workers * _GROUPS)
+    else:
+        groups = [[path] for path in paths]
+        stand_ins = [(_facts(path), kwargs) for path in paths]
+    items = [(group, kwargs) for group in groups]
     bar = Bar(progress, len(items), len(paths), "file")
-    parts = run_once(_hec.STAR, _read_all, items, workers, bar=bar, options=options)
+    parts = run_once(
+        _hec.STAR, _read_all, items, workers, bar=bar, options=options, stand_ins=stand_ins
+    )
     return _frames.join(parts, ignore_index=_renumbers(kwargs))

@@ -3,7 +3,7 @@
  * Call: a function over inputs, as the parent sees it. Packs tasks for the workers and puts what
  * comes back where it belongs.
  */
-#include "state.h"
+#include "journal.h"
 
 #include <structmember.h>
 
@@ -78,9 +78,11 @@ static int leave_error(hecmod_call *c)
 static int pack_shared(void *ctx, hec_outbox *out, hec_error *err)
 {
     hecmod_call *c = ctx;
-    PyObject *shared = Py_BuildValue("(iOi)", (int)c->kind, c->func, c->judge != NULL);
+    PyObject *shared =
+        Py_BuildValue("(iOii)", (int)c->kind, c->func, c->judge != NULL, c->journal != NULL);
     int r =
-        shared ? hecmod_pack(c->st, shared, (hecmod_way){true, c->known, c, true}, out, NULL) : -1;
+        shared ? hecmod_pack(c->st, shared, (hecmod_way){true, c->known, c, true, false}, out, NULL)
+               : -1;
 
     (void)err;
     Py_XDECREF(shared);
@@ -96,8 +98,8 @@ static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_o
     for (Py_ssize_t k = 0; errors && k < PyList_GET_SIZE(list); k++) {
         PyObject *mark, *type, *why, *traceback;
 
-        if (hecmod_pack(c->st, PyList_GET_ITEM(list, k), (hecmod_way){true, c->known, c, false},
-                        out, NULL) == 0) {
+        if (hecmod_pack(c->st, PyList_GET_ITEM(list, k),
+                        (hecmod_way){true, c->known, c, false, false}, out, NULL) == 0) {
             hec_outbox_clear(out);
             continue;
         }
@@ -135,7 +137,7 @@ static PyObject *some_items(hecmod_call *c, uint64_t first, uint32_t n)
 static int64_t pack_list(hecmod_call *c, uint64_t first, uint32_t n, hec_outbox *out,
                          uint64_t *bytes)
 {
-    hecmod_way way = {true, c->known, c, false};
+    hecmod_way way = {true, c->known, c, false, false};
     PyObject *list = some_items(c, first, n);
     int r = list ? hecmod_pack(c->st, list, way, out, bytes) : -1;
 
@@ -170,7 +172,7 @@ static int64_t pack(void *ctx, uint64_t first, uint32_t max, hec_outbox *out, he
         c->sent = first + n;
     if (PyList_CheckExact(c->items) && first + n <= (uint64_t)PyList_GET_SIZE(c->items)) {
         r = hecmod_pack_plain(c->st, PySequence_Fast_ITEMS(c->items) + first, n, true,
-                              (hecmod_way){true, c->known, c, false}, out, &bytes);
+                              (hecmod_way){true, c->known, c, false, false}, out, &bytes);
         r = r > 0 ? n : r;
     }
     if (r == 0)
@@ -257,6 +259,10 @@ static int on_failure(hecmod_call *c, const hecmod_failure *f)
         c->retried = true;
         return 0;
     case HECMOD_FAILED:
+        if (c->journal && hecmod_journal_failed(c, f, error) < 0) {
+            Py_DECREF(error);
+            return -1;
+        }
         c->failed += f->verdict != HEC_TASK_SKIPPED;
         return put_failure(c, f->task, error);
     case HECMOD_UNJUDGED: /* put_failure() takes the exception that is set */
@@ -303,21 +309,24 @@ static int forget_attempts(hecmod_call *c, const hec_result *r)
 
 static int on_done(hecmod_call *c, const hec_result *r)
 {
-    PyObject *got, *values;
+    PyObject *got, *values = NULL, *blocks = NULL;
     int bad;
 
     if (c->retried && !c->verdicts && forget_attempts(c, r) < 0)
         return -1;
-    if (c->results && !c->verdicts && hecmod_is_plain(r->message)) {
+    if (c->results && !c->verdicts && !c->journal && hecmod_is_plain(r->message)) {
         if (hecmod_plain_read_into(c->st, r->message, c->results, r->first, r->count) < 0)
             return put_unreadable(c, r);
         c->done += r->count;
         return 0;
     }
-    got = hecmod_unpack(c->st, r->message);
+    got = hecmod_unpack_blocks(c->st, r->message, &blocks);
     if (!got)
         return put_unreadable(c, r);
-    values = c->verdicts ? hecmod_verdicts(c, r, got) : Py_NewRef(got);
+    bad = c->journal ? hecmod_journal_done(c, r, blocks) : 0;
+    Py_XDECREF(blocks);
+    if (!bad)
+        values = c->verdicts ? hecmod_verdicts(c, r, got) : Py_NewRef(got);
     bad = values ? put_values(c, r->first, r->count, values) : -1;
     Py_XDECREF(values);
     Py_DECREF(got);
@@ -431,6 +440,8 @@ static int call_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(c->known);
     Py_VISIT(c->judge);
     Py_VISIT(c->error);
+    Py_VISIT(c->journal);
+    Py_VISIT(c->marks);
     return 0;
 }
 
@@ -447,6 +458,8 @@ static int call_clear(PyObject *self)
     Py_CLEAR(c->known);
     Py_CLEAR(c->judge);
     Py_CLEAR(c->error);
+    Py_CLEAR(c->journal);
+    Py_CLEAR(c->marks);
     return 0;
 }
 
@@ -479,7 +492,27 @@ static PyObject *call_take(PyObject *self, PyObject *unused)
     return taken;
 }
 
+/* set_journal(journal, marks): what the tasks of this call come to is written there, too. */
+static PyObject *call_set_journal(PyObject *self, PyObject *args)
+{
+    hecmod_call *c = (hecmod_call *)self;
+    PyObject *journal, *marks;
+
+    if (!PyArg_ParseTuple(args, "O!O:set_journal", c->st->journal_type, &journal, &marks))
+        return NULL;
+    if (c->call || !(PyBytes_CheckExact(marks) || PyDict_CheckExact(marks))) {
+        PyErr_SetString(PyExc_TypeError, "set_journal(journal, bytes or dict), before it is open");
+        return NULL;
+    }
+    Py_XSETREF(c->journal, Py_NewRef(journal));
+    Py_XSETREF(c->marks, Py_NewRef(marks));
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef call_methods[] = {
+    {"set_journal", call_set_journal, METH_VARARGS,
+     "set_journal(journal, marks)\n\nHas results written there as they arrive. marks: 16 bytes of "
+     "a key and 8 of a number for each task, in a row, or as a dict by the task's number."},
     {"take", call_take, METH_NOARGS,
      "take() -> list\n\nWhat a stream has ready: (first, [values]) and (index, exception)."},
     {NULL, NULL, 0, NULL},

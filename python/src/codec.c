@@ -148,7 +148,8 @@ int hecmod_pack(hecmod_state *st, PyObject *obj, hecmod_way way, hec_outbox *out
     PyObject *buffers, *stream = NULL;
     hec_error err = {0};
     uint64_t bytes = 0;
-    int r = PyList_CheckExact(obj)
+    int r = way.pickled ? 0
+            : PyList_CheckExact(obj)
                 ? hecmod_pack_plain(st, PySequence_Fast_ITEMS(obj), PyList_GET_SIZE(obj), true, way,
                                     out, ret_bytes)
                 : hecmod_pack_plain(st, &obj, 1, false, way, out, ret_bytes);
@@ -197,26 +198,40 @@ static PyObject *take_blocks(hecmod_state *st, const hec_message *m)
     return list;
 }
 
+PyObject *hecmod_unpickle(hecmod_state *st, PyObject *stream, PyObject *buffers)
+{
+    PyObject *args[3] = {NULL, stream, buffers};
+
+    if (need_pickle(st) < 0)
+        return NULL;
+    return PyObject_Vectorcall(st->loads, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                               buffers ? st->kw_buffers : NULL);
+}
+
 PyObject *hecmod_unpack(hecmod_state *st, const hec_message *m)
 {
-    PyObject *stream, *blocks = NULL, *obj = NULL, *args[3];
+    PyObject *blocks = NULL, *obj = hecmod_unpack_blocks(st, m, &blocks);
+
+    Py_XDECREF(blocks);
+    return obj;
+}
+
+PyObject *hecmod_unpack_blocks(hecmod_state *st, const hec_message *m, PyObject **ret_blocks)
+{
+    PyObject *stream, *blocks = NULL, *obj = NULL;
     bool with_blocks = m->nblocks > 0;
 
     if (hecmod_is_plain(m))
         return hecmod_plain_read(st, m);
-    if (need_pickle(st) < 0)
-        return NULL;
     stream = PyMemoryView_FromMemory((char *)m->payload, (Py_ssize_t)m->size, PyBUF_READ);
     if (stream && with_blocks)
         blocks = take_blocks(st, m);
-    if (stream && (blocks || !with_blocks)) {
-        args[0] = NULL;
-        args[1] = stream;
-        args[2] = blocks;
-        obj = PyObject_Vectorcall(st->loads, args + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                                  with_blocks ? st->kw_buffers : NULL);
-    }
-    Py_XDECREF(blocks);
+    if (stream && (blocks || !with_blocks))
+        obj = hecmod_unpickle(st, stream, blocks);
+    if (obj)
+        *ret_blocks = blocks;
+    else
+        Py_XDECREF(blocks);
     Py_XDECREF(stream);
     return obj;
 }

@@ -2,6 +2,7 @@
  *
  * The module pyhec._hec: its table and its state. Topics have files of their own, see state.h.
  */
+#include "journal.h"
 #include "key.h"
 
 static hecmod_state *state_of(PyObject *module)
@@ -42,7 +43,8 @@ static int module_exec(PyObject *module)
         add_type(module, &hecmod_shared_spec, &st->shared_type) < 0 ||
         add_type(module, &hecmod_commands_spec, &st->commands_type) < 0 ||
         add_type(module, &hecmod_keyer_spec, &st->keyer_type) < 0 ||
-        add_type(module, &hecmod_native_call_spec, &st->native_call_type) < 0)
+        add_type(module, &hecmod_native_call_spec, &st->native_call_type) < 0 ||
+        add_type(module, &hecmod_journal_spec, &st->journal_type) < 0)
         return -1;
     if (hecmod_words_init(st) < 0 || add_type(module, &hecmod_future_spec, &st->future_type) < 0 ||
         add_type(module, &hecmod_future_lock_spec, &st->future_lock_type) < 0 ||
@@ -131,6 +133,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(st->commands_type);
     Py_VISIT(st->keyer_type);
     Py_VISIT(st->native_call_type);
+    Py_VISIT(st->journal_type);
     Py_VISIT(st->dumps);
     Py_VISIT(st->loads);
     Py_VISIT(st->cloud_dumps);
@@ -157,6 +160,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(st->commands_type);
     Py_CLEAR(st->keyer_type);
     Py_CLEAR(st->native_call_type);
+    Py_CLEAR(st->journal_type);
     Py_CLEAR(st->dumps);
     Py_CLEAR(st->loads);
     Py_CLEAR(st->protocol);

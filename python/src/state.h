@@ -25,6 +25,8 @@
  *   time.c     when no further tasks are to be begun
  *   units.c    sizes and durations as text
  *   native.c   native functions over arrays, on threads
+ *   journal.c  Journal: results on disk
+ *   log.c      what a call writes into its journal
  *   key.c      digests of values
  *   keyer.c    Keyer: the keys of tasks
  *   steady_native.c   NativeCall: the same again, without the checks whose outcome is known
@@ -72,7 +74,7 @@ typedef struct hecmod_state {
     PyTypeObject *block_type, *call_type, *pool_type, *shared_type;
     PyTypeObject *future_type, *future_lock_type, *tasks_type;
     PyObject *words[HECMOD_WORDS];
-    PyTypeObject *commands_type, *keyer_type, *native_call_type;
+    PyTypeObject *commands_type, *keyer_type, *native_call_type, *journal_type;
     PyObject *dumps, *loads; /* of _pickle, once it was needed */
     PyObject *protocol;      /* 5 */
     PyObject *kw_buffers;    /* ("buffers",) */
@@ -119,6 +121,7 @@ typedef struct hecmod_way {
     PyObject *known;          /* what it has of this one, see hecmod_known_main(), or NULL */
     struct hecmod_call *call; /* on the way to workers: the call, or NULL */
     bool for_all;             /* every worker gets this */
+    bool pickled;             /* others than this program's processes will read it */
 } hecmod_way;
 
 /* Before workers are forked: gets the pickler, so that they have it, where that costs little
@@ -132,6 +135,11 @@ int hecmod_pack(hecmod_state *st, PyObject *obj, hecmod_way way, hec_outbox *out
                 uint64_t *ret_bytes);
 /* The other way. New reference; the object's large buffers are views of shared memory. */
 PyObject *hecmod_unpack(hecmod_state *st, const hec_message *m);
+/* An object from a pickle; buffers: a list of those beside it, or NULL. New reference. */
+PyObject *hecmod_unpickle(hecmod_state *st, PyObject *stream, PyObject *buffers);
+/* The same as hecmod_unpack(); *ret_blocks are its large buffers, a list that is the caller's, or
+ * NULL. */
+PyObject *hecmod_unpack_blocks(hecmod_state *st, const hec_message *m, PyObject **ret_blocks);
 
 /* The same of values that stand in a row, as a list of n or a single one, where they are plain:
  * 1; 0 when they are not, then nothing was packed. */
@@ -195,10 +203,11 @@ typedef struct hecmod_call {
     struct hecmod_lent *lent; /* see lend.c */
     PyObject *known;          /* of the pool in which it is open, see hecmod_known_main() */
     uint64_t total, done;
-    uint64_t sent;   /* tasks below this have been packed */
-    uint64_t bytes;  /* mean size of a packed task */
-    hec_call *call;  /* while it is open in a pool */
-    PyObject *judge; /* what has the options, NULL where there are none to speak of */
+    uint64_t sent;             /* tasks below this have been packed */
+    uint64_t bytes;            /* mean size of a packed task */
+    hec_call *call;            /* while it is open in a pool */
+    PyObject *journal, *marks; /* see log.c; NULL where there is none */
+    PyObject *judge;           /* what has the options, NULL where there are none to speak of */
     hec_limits limits;
     uint64_t deadline_ns;    /* of its own; 0: none */
     bool walltime, verdicts; /* the batch system's end counts; verdicts are wanted, not values */
@@ -247,6 +256,7 @@ typedef struct hecmod_worker {
     hecmod_call *inherited; /* or NULL */
     PyObject *opened;       /* dict: call -> (kind, func or the exception that it became) */
     PyThreadState *saved;   /* while waiting */
+    bool pickled;           /* the present batch's results are for a journal, too */
     bool unfreeze;          /* the parent froze the collector for the fork */
     void *pool;             /* the parent's hecmod_pool, for its lock; NULL in the worker */
     bool held[6];           /* signals that are held back during a fork, and what they do else */

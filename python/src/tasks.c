@@ -322,6 +322,7 @@ static PyMethodDef tasks_methods[] = {
 static PyMemberDef tasks_members[] = {
     {"futures", T_OBJECT, offsetof(hecmod_tasks, futures), READONLY,
      "The futures of tasks that are not over, by their number."},
+    {"count", T_ULONGLONG, offsetof(hecmod_tasks, count), READONLY, "Tasks that were submitted."},
     {"ring", T_OBJECT, offsetof(hecmod_tasks, ring), 0,
      "ring(None) wakes the thread that delivers; None while there is none."},
     {"closing", T_BOOL, offsetof(hecmod_tasks, closing), 0, "No more tasks are taken."},

@@ -315,7 +315,8 @@ static void reply_singly(hecmod_worker *w, hec_worker *hw, uint64_t first, PyObj
 
         if (one)
             PyList_SET_ITEM(one, 0, Py_NewRef(value));
-        if (one && hecmod_pack(w->st, one, (hecmod_way){0}, hec_worker_outbox(hw), NULL) == 0) {
+        if (one && hecmod_pack(w->st, one, (hecmod_way){.pickled = w->pickled},
+                               hec_worker_outbox(hw), NULL) == 0) {
             hec_worker_reply(hw, first + (uint64_t)k, 1, HEC_TASK_DONE);
         } else {
             PyObject *type, *why, *traceback;
@@ -347,7 +348,8 @@ static void reply_results(hecmod_worker *w, hec_worker *hw, uint64_t first, PyOb
         return;
     if (n > 1) /* should packing end this process, nobody knows yet which of them is to blame */
         hec_worker_between(hw);
-    if (hecmod_pack(w->st, results, (hecmod_way){0}, hec_worker_outbox(hw), NULL) == 0) {
+    if (hecmod_pack(w->st, results, (hecmod_way){.pickled = w->pickled}, hec_worker_outbox(hw),
+                    NULL) == 0) {
         hec_worker_reply(hw, first, (uint32_t)n, HEC_TASK_DONE);
     } else {
         PyErr_Clear();
@@ -372,7 +374,7 @@ typedef struct source {
 static int open_batch(hecmod_worker *w, const hec_batch *b, source *s)
 {
     PyObject *key, *opened;
-    int kind, measured;
+    int kind, measured, pickled;
 
     *s = (source){.first = b->first};
     if (!b->message) {
@@ -380,6 +382,7 @@ static int open_batch(hecmod_worker *w, const hec_batch *b, source *s)
         s->kind = w->inherited->kind;
         s->func = w->inherited->func;
         s->measured = w->inherited->judge != NULL;
+        w->pickled = w->inherited->journal != NULL;
         return 0;
     }
     key = PyLong_FromUnsignedLongLong(b->call);
@@ -394,9 +397,10 @@ static int open_batch(hecmod_worker *w, const hec_batch *b, source *s)
         PyErr_SetObject(PyExceptionInstance_Class(opened), opened);
         return -1;
     }
-    if (!PyArg_ParseTuple(opened, "iOi", &kind, &s->func, &measured))
+    if (!PyArg_ParseTuple(opened, "iOii", &kind, &s->func, &measured, &pickled))
         return -1;
     s->measured = measured;
+    w->pickled = pickled;
     s->kind = (enum hecmod_kind)kind;
     s->items = hecmod_unpack(w->st, b->message);
     return s->items ? 0 : -1;

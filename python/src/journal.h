@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The journal, between the files that write it: journal.c, log.c, and call.c, whose calls have one.
+ */
+#ifndef PYHEC_JOURNAL_H
+#define PYHEC_JOURNAL_H
+
+#include "state.h"
+
+/* journal.c */
+extern PyType_Spec hecmod_journal_spec;
+
+/* Appends a record; the interpreter's lock is given up meanwhile. 0, or -1 with an exception set.
+ */
+int hecmod_journal_append(PyObject *journal, const hec_journal_entry *entries, uint32_t n,
+                          const hec_journal_part *parts, uint32_t m);
+/* One more part of a record's first entry, unless it is empty. */
+void hecmod_add_part(hec_journal_part *parts, uint32_t *m, int kind, int format, const void *data,
+                     size_t size);
+
+/* log.c */
+
+/* Results of tasks of a call that has a journal, as they arrived, with their blocks (a list, or
+ * NULL), which were taken. 0, or -1 with an exception set. */
+int hecmod_journal_done(hecmod_call *c, const hec_result *r, PyObject *blocks);
+/* A task that failed for good. */
+int hecmod_journal_failed(hecmod_call *c, const hecmod_failure *f, PyObject *error);
+
+#endif

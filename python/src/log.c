@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a call adds to its journal, as it arrives.
+ *
+ * Such a call knows the keys of its tasks as *marks*: for each the 16 bytes of the key and 8 of its
+ * number in the user's call, in one run of bytes for all tasks, or in a dict by the engine's
+ * number.
+ */
+#include "journal.h"
+
+#include <string.h>
+
+#define MARK_SIZE (HEC_KEY_SIZE + sizeof(uint64_t))
+#define TEXT_MAX  4096
+
+static int take_mark(const hecmod_call *c, uint64_t task, hec_journal_entry *e)
+{
+    const char *mark = NULL;
+    PyObject *key, *bytes;
+
+    if (PyBytes_CheckExact(c->marks)) {
+        if (task < (uint64_t)PyBytes_GET_SIZE(c->marks) / MARK_SIZE)
+            mark = PyBytes_AS_STRING(c->marks) + task * MARK_SIZE;
+    } else {
+        key = PyLong_FromUnsignedLongLong(task);
+        bytes = key ? PyDict_GetItemWithError(c->marks, key) : NULL;
+        Py_XDECREF(key);
+        if (bytes && PyBytes_CheckExact(bytes) && PyBytes_GET_SIZE(bytes) == MARK_SIZE)
+            mark = PyBytes_AS_STRING(bytes);
+    }
+    if (!mark) {
+        if (!PyErr_Occurred())
+            PyErr_Format(PyExc_RuntimeError, "task %llu has no key", (unsigned long long)task);
+        return -1;
+    }
+    memcpy(e->key, mark, HEC_KEY_SIZE);
+    memcpy(&e->task, mark + HEC_KEY_SIZE, sizeof e->task);
+    return 0;
+}
+
+static int forget_marks(hecmod_call *c, uint64_t first, uint32_t count)
+{
+    if (PyBytes_CheckExact(c->marks))
+        return 0;
+    for (uint32_t k = 0; k < count; k++) {
+        PyObject *key = PyLong_FromUnsignedLongLong(first + k);
+        int r = key ? PyDict_DelItem(c->marks, key) : -1;
+
+        Py_XDECREF(key);
+        if (r < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The bytes of blocks as parts, from parts[1] on; their views go to `views`. */
+static int buffer_parts(PyObject *blocks, hec_journal_part *parts)
+{
+    for (Py_ssize_t i = 0; blocks && i < PyList_GET_SIZE(blocks); i++) {
+        const hec_view *view = hecmod_block_view(PyList_GET_ITEM(blocks, i));
+
+        parts[1 + i] = (hec_journal_part){.kind = HEC_PART_BUFFER,
+                                          .format = HEC_FORMAT_BYTES,
+                                          .data = view->data,
+                                          .size = view->size};
+    }
+    return 0;
+}
+
+int hecmod_journal_done(hecmod_call *c, const hec_result *r, PyObject *blocks)
+{
+    uint32_t nparts = 1 + (blocks ? (uint32_t)PyList_GET_SIZE(blocks) : 0);
+    hec_journal_entry *entries = PyMem_Calloc(r->count, sizeof *entries);
+    hec_journal_part *parts = PyMem_Calloc(nparts, sizeof *parts);
+    int bad = entries && parts ? 0 : -1;
+
+    if (bad)
+        PyErr_NoMemory();
+    for (uint32_t k = 0; !bad && k < r->count; k++) {
+        bad = take_mark(c, r->first + k, &entries[k]);
+        entries[k].verdict = HEC_TASK_DONE;
+        if (r->usage)
+            entries[k].usage = r->usage[k];
+    }
+    if (!bad) {
+        parts[0] = (hec_journal_part){.kind = HEC_PART_RESULT,
+                                      .format = HEC_FORMAT_PICKLE,
+                                      .data = r->message->payload,
+                                      .size = r->message->size};
+        bad = buffer_parts(blocks, parts);
+    }
+    if (!bad)
+        bad = hecmod_journal_append(c->journal, entries, r->count, parts, nparts);
+    if (!bad)
+        bad = forget_marks(c, r->first, r->count);
+    PyMem_Free(entries);
+    PyMem_Free(parts);
+    return bad;
+}
+
+/* A text of the user's objects, as UTF-8, shortened; "" where there is none to be had. Borrowed
+ * from *ret_owner, a new reference or NULL. */
+static const char *text_of(PyObject *o, PyObject **ret_owner, size_t *ret_size)
+{
+    PyObject *text = o ? PyObject_Str(o) : NULL;
+    PyObject *bytes = text ? PyUnicode_AsEncodedString(text, "utf-8", "replace") : NULL;
+
+    if (!bytes)
+        PyErr_Clear(); /* a __str__ of the user's may fail in any way */
+    Py_XDECREF(text);
+    *ret_owner = bytes;
+    *ret_size = bytes ? (size_t)PyBytes_GET_SIZE(bytes) : 0;
+    if (*ret_size > TEXT_MAX)
+        *ret_size = TEXT_MAX;
+    return bytes ? PyBytes_AS_STRING(bytes) : "";
+}
+
+static size_t length_of(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
+/* What the task would be written as: fib(35). New reference; NULL, without an exception, if that
+ * cannot be had. */
+static PyObject *call_text(hecmod_call *c, uint64_t task)
+{
+    PyObject *errors = hecmod_errors(c->st), *item = errors ? hecmod_call_item(c, task) : NULL;
+    PyObject *text =
+        item ? PyObject_CallMethod(errors, "describe", "OiO", c->func, (int)c->kind, item) : NULL;
+
+    if (!text)
+        PyErr_Clear();
+    Py_XDECREF(item);
+    return text;
+}
+
+int hecmod_journal_failed(hecmod_call *c, const hecmod_failure *f, PyObject *error)
+{
+    hec_journal_entry e = {.verdict = f->verdict, .detail = f->detail};
+    PyObject *arguments = NULL, *said = NULL, *call;
+    hec_journal_part parts[6];
+    uint32_t m = 0;
+    const char *text;
+    size_t size;
+    int r;
+
+    if (take_mark(c, f->task, &e) < 0)
+        return -1;
+    if (f->verdict == HEC_TASK_SKIPPED || f->verdict == HEC_TASK_CANCELLED)
+        return forget_marks(c, f->task, 1); /* nothing is known of it that would help */
+    if (f->usage)
+        e.usage = *f->usage;
+    if (f->message && f->verdict != HEC_TASK_REFUSED)
+        hecmod_add_part(parts, &m, HEC_PART_ERROR, HEC_FORMAT_PICKLE, f->message->payload,
+                        f->message->size);
+    text = text_of(error, &said, &size);
+    hecmod_add_part(parts, &m, HEC_PART_MESSAGE, HEC_FORMAT_TEXT, text, size);
+    call = call_text(c, f->task);
+    text = text_of(call, &arguments, &size);
+    hecmod_add_part(parts, &m, HEC_PART_ARGS, HEC_FORMAT_TEXT, text, size);
+    hecmod_add_part(parts, &m, HEC_PART_STDERR, HEC_FORMAT_TEXT, f->err, length_of(f->err));
+    hecmod_add_part(parts, &m, HEC_PART_PYTHON_STACK, HEC_FORMAT_TEXT, f->python_stack,
+                    length_of(f->python_stack));
+    hecmod_add_part(parts, &m, HEC_PART_C_STACK, HEC_FORMAT_TEXT, f->c_stack,
+                    length_of(f->c_stack));
+    r = hecmod_journal_append(c->journal, &e, 1, parts, m);
+    if (r == 0)
+        r = forget_marks(c, f->task, 1);
+    Py_XDECREF(arguments);
+    Py_XDECREF(said);
+    Py_XDECREF(call);
+    return r;
+}
