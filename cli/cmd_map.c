@@ -39,6 +39,9 @@ enum {
     OPT_DRY_RUN,
     OPT_BAR,
     OPT_ETA,
+    OPT_JOURNAL,
+    OPT_RESUME,
+    OPT_JOURNAL_TAG,
     OPT_JOBLOG,
     OPT_RESULTS,
     N_OPTS
@@ -72,6 +75,10 @@ static const opt_row rows[N_OPTS] = {
     [OPT_DRY_RUN] = {"dry-run", NULL, "show the commands and run none"},
     [OPT_BAR] = {"bar", NULL, "show how far it is"},
     [OPT_ETA] = {"eta", NULL, "the same in numbers alone"},
+    [OPT_JOURNAL] = {"journal", "FILE",
+                     "record what was finished in FILE, and do not run it again"},
+    [OPT_RESUME] = {"resume", "WHAT", "of what FILE knows: auto, failed (those only), never"},
+    [OPT_JOURNAL_TAG] = {"journal-tag", "TEXT", "tasks of another TEXT are others"},
     [OPT_JOBLOG] = {"joblog", "FILE", "write a line about each task to FILE"},
     [OPT_RESULTS] = {"results", "DIR", "also write the output of each task to files below DIR"},
 };
@@ -110,6 +117,8 @@ static int take_values(const opt_args *args, map_options *o)
         return complain("retries", &err);
     if (v[OPT_RETRY_ON] && map_parse_retry_on(v[OPT_RETRY_ON], &o->retry_on, &err) < 0)
         return complain("retry-on", &err);
+    if (v[OPT_RESUME] && map_parse_resume(v[OPT_RESUME], &o->resume, &err) < 0)
+        return complain("resume", &err);
     if (v[OPT_HALT] && map_parse_halt(v[OPT_HALT], &o->halt, &err) < 0)
         return complain("halt", &err);
     o->timeout_ms = (timeout_ns + 999999) / 1000000;
@@ -132,8 +141,12 @@ static int check(const opt_args *args, const map_options *o)
                      v[OPT_HEADER]);
     else if (v[OPT_UNGROUP] && (v[OPT_KEEP_ORDER] || v[OPT_TAG] || v[OPT_LINE_BUFFER]))
         out_complain("cannot have --ungroup with --keep-order, --tag or --line-buffer");
-    else if (v[OPT_UNGROUP] && v[OPT_RESULTS])
-        out_complain("cannot have --ungroup with --results: there the output is not seen");
+    else if (v[OPT_UNGROUP] && (v[OPT_RESULTS] || v[OPT_JOURNAL]))
+        out_complain("cannot have --ungroup with --%s: there the output is not seen",
+                     v[OPT_RESULTS] ? "results" : "journal");
+    else if ((v[OPT_RESUME] || v[OPT_JOURNAL_TAG]) && !v[OPT_JOURNAL])
+        out_complain("cannot make sense of --%s without --journal",
+                     v[OPT_RESUME] ? "resume" : "journal-tag");
     else if (v[OPT_RETRY_MEMORY] && !o->memory)
         out_complain("cannot make sense of --retry-memory without --memory");
     else if ((v[OPT_BACKOFF] || v[OPT_RETRY_ON] || v[OPT_RETRY_MEMORY]) && !o->retries)
@@ -204,6 +217,8 @@ static int run_map(const opt_args *args)
         .joblog = v[OPT_JOBLOG],
         .results = v[OPT_RESULTS],
         .workdir = v[OPT_WORKDIR],
+        .journal = v[OPT_JOURNAL],
+        .journal_tag = v[OPT_JOURNAL_TAG],
         .output = v[OPT_UNGROUP]       ? OUTPUT_FREE
                   : v[OPT_LINE_BUFFER] ? OUTPUT_LINES
                                        : OUTPUT_GROUP,

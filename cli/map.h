@@ -8,17 +8,20 @@
  *   map_end.c       what an end means: again, done, failed, halt; what is said at the end
  *   map_output.c    what tasks write -> our streams, over map_spool.c
  *   map_bar.c       how far it is                  map_signal.c    Ctrl-C and warnings
+ *   map_journal.c   --journal, over map_key.c
  *   map_log.c       --joblog and --results
  */
 #ifndef HEC_CLI_MAP_H
 #define HEC_CLI_MAP_H
 
 #include "map_input.h"
+#include "map_journal.h"
 #include "map_output.h"
 #include "map_template.h"
 
 #include <hec/command.h>
 
+#include <limits.h>
 #include <stdio.h>
 
 /* When to stop because of what has become of tasks. */
@@ -36,6 +39,13 @@ typedef struct map_retry_on {
     unsigned char statuses[256 / 8], signals[128 / 8];
 } map_retry_on;
 
+/* What is run of that which the journal knows. */
+enum map_resume {
+    RESUME_AUTO,   /* all that was not done */
+    RESUME_FAILED, /* only what has failed */
+    RESUME_NEVER,  /* everything */
+};
+
 typedef struct map_options {
     map_source *sources;
     size_t n_sources;
@@ -43,7 +53,8 @@ typedef struct map_options {
     size_t n_words;
     uint32_t width, cpus; /* at a time; granted */
     bool null, header, shell, dry_run, bar, eta;
-    const char *colsep, *joblog, *results, *workdir;
+    const char *colsep, *joblog, *results, *workdir, *journal, *journal_tag;
+    enum map_resume resume;
     enum map_output_mode output;
     bool keep_order, tag;
     map_halt halt;
@@ -68,8 +79,10 @@ typedef struct map_task {
     uint64_t number; /* the engine's, while it runs */
     uint32_t place;  /* where it runs, from 1; 0: it does not */
     uint32_t attempts;
-    uint64_t memory; /* its limit now */
-    uint64_t due_ns; /* when it is to be tried again */
+    uint64_t memory;                 /* its limit now */
+    unsigned char key[HEC_KEY_SIZE]; /* with has_key */
+    bool has_key, known;             /* known: it is in the journal already, as done */
+    uint64_t due_ns;                 /* when it is to be tried again */
     uint64_t began_ns;
     map_words row; /* its own copy */
     uint64_t line;
@@ -93,9 +106,12 @@ typedef struct map_run {
     map_template *template;
     hec_commands *engine;
     map_output out;
-    map_bar *bar;    /* NULL: none */
-    FILE *joblog;    /* NULL: none */
-    map_words words; /* of the command that is being started */
+    map_bar *bar;         /* NULL: none */
+    FILE *joblog;         /* NULL: none */
+    hec_journal *journal; /* NULL: none */
+    map_seen seen;
+    char folder[PATH_MAX]; /* where the commands run; with a journal */
+    map_words words;       /* of the command that is being started */
     char env[3][48];
     const char *envp[4];
     map_task **running; /* [width + 1]: NULL: free; one may wait in the engine */
@@ -103,7 +119,8 @@ typedef struct map_run {
     uint32_t n_places;
     map_task *again; /* to be tried again, the first due first */
     uint64_t n_again;
-    uint64_t given, total; /* tasks begun or waiting to be tried again; all, 0: not known */
+    uint64_t given, total;     /* tasks begun or waiting to be tried again; all, 0: not known */
+    uint64_t replayed, passed; /* from the journal, of those done; left out by --resume failed */
     uint64_t done, failed, cancelled, left; /* left: not tried again, for want of time */
     uint64_t longest_ns;                    /* of what has ended */
     uint64_t told;                          /* lines about failures */
@@ -142,6 +159,14 @@ int map_joblog_open(map_run *run, hec_error *err);
 void map_joblog_add(map_run *run, const map_task *t);
 /* The output of a task as files below --results. */
 int map_results_write(map_run *run, const map_task *t, hec_error *err);
+
+/* map_journal.c */
+int map_journal_open(map_run *run, hec_error *err);
+/* 1: it was done, t->end says how and its output is there; 2: it is not to be run; 0: it is to be
+ * run. */
+int map_journal_find(map_run *run, map_task *t, hec_error *err);
+/* A task that ran is over. */
+int map_journal_add(map_run *run, const map_task *t, hec_error *err);
 
 /* map_bar.c */
 map_bar *map_bar_create(const map_run *run);

@@ -187,21 +187,44 @@ static void show_turn(map_run *run)
                     map_run_fail(run, &err);
 }
 
-void map_conclude(map_run *run, map_task *t)
+static void count(map_run *run, const map_task *t)
 {
-    hec_error err = {0};
-
     if (t->end.verdict == HEC_TASK_DONE)
         run->done++;
     else if (t->end.verdict == HEC_TASK_CANCELLED)
         run->cancelled++;
+    else if (t->end.verdict == HEC_TASK_SKIPPED)
+        run->passed++;
     else
         run->failed++;
+}
+
+/* Writes down what became of a task. */
+static int record(map_run *run, map_task *t, hec_error *err)
+{
+    int r = 0;
+
+    if (t->end.verdict == HEC_TASK_SKIPPED)
+        return 0;
     if (run->joblog)
         map_joblog_add(run, t);
-    if (run->o->results && map_results_write(run, t, &err) < 0)
+    if (run->o->results)
+        r = map_results_write(run, t, err);
+    /* What was ended by us has not come to an end of its own: it is to be run again. */
+    if (r == 0 && run->journal && t->has_key && !t->known && t->end.verdict != HEC_TASK_CANCELLED)
+        r = map_journal_add(run, t, err);
+    return r;
+}
+
+void map_conclude(map_run *run, map_task *t)
+{
+    hec_error err = {0};
+
+    count(run, t);
+    if (record(run, t, &err) < 0)
         map_run_fail(run, &err);
-    if (t->end.verdict != HEC_TASK_DONE && t->end.verdict != HEC_TASK_CANCELLED)
+    if (t->end.verdict != HEC_TASK_DONE && t->end.verdict != HEC_TASK_CANCELLED &&
+        t->end.verdict != HEC_TASK_SKIPPED)
         tell_failure(run, t);
     if (map_output_end(&run->out, &t->said, &err) < 0)
         map_run_fail(run, &err);
@@ -246,10 +269,15 @@ static void tell_failures(const map_run *run)
 {
     uint64_t all = run->done + run->failed + run->cancelled + run->left;
 
+    if (run->passed)
+        out_complain("%" PRIu64 " task%s that never ran %s left out", run->passed,
+                     run->passed == 1 ? "" : "s", run->passed == 1 ? "is" : "are");
     if (run->failed == 0)
         return;
     out_complain("%" PRIu64 " of %" PRIu64 " task%s failed%s", run->failed, all,
                  all == 1 ? "" : "s", run->halted ? ", and the others were not begun" : "");
+    if (run->o->journal)
+        out_hint("'hec results --failed %s' shows them", run->o->journal);
 }
 
 /* What hec itself could not do. 0: there is no such thing. */

@@ -127,6 +127,19 @@ int map_parse_halt(const char *s, map_halt *ret, hec_error *err)
     return 0;
 }
 
+int map_parse_resume(const char *s, enum map_resume *ret, hec_error *err)
+{
+    if (strcmp(s, "auto") == 0)
+        *ret = RESUME_AUTO;
+    else if (strcmp(s, "failed") == 0)
+        *ret = RESUME_FAILED;
+    else if (strcmp(s, "never") == 0 || strcmp(s, "no") == 0)
+        *ret = RESUME_NEVER;
+    else
+        return hec__fail(err, HEC_EINVAL, 0, "'%.60s' is none of auto, failed, never", s);
+    return 0;
+}
+
 /* The number of "SIGKILL", "KILL"; 0: there is no such signal. */
 static int signal_number(const char *s, size_t n)
 {

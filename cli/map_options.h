@@ -23,6 +23,9 @@ int map_parse_factor(const char *s, double *ret, hec_error *err);
 /* "now,fail=1", "soon,success=3", "done=50%", "never"; 0, 1, 2 as in GNU parallel. */
 int map_parse_halt(const char *s, map_halt *ret, hec_error *err);
 
+/* "auto", "failed", "never". */
+int map_parse_resume(const char *s, enum map_resume *ret, hec_error *err);
+
 /* "75,SIGKILL,timed-out". */
 int map_parse_retry_on(const char *s, map_retry_on *ret, hec_error *err);
 

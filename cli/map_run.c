@@ -176,12 +176,35 @@ static map_task *next_row(map_run *run)
     return t;
 }
 
-static map_task *next_task(map_run *run)
+/* A row that the journal knows is over at once. NULL then, and *ret_over is set. */
+static map_task *next_unknown(map_run *run, bool *ret_over)
+{
+    map_task *t = next_row(run);
+    hec_error err = {0};
+    int r;
+
+    if (!t || !run->journal)
+        return t;
+    r = map_journal_find(run, t, &err);
+    if (r == 0)
+        return t;
+    *ret_over = true;
+    if (r < 0)
+        map_run_fail(run, &err);
+    if (r == 1)
+        run->replayed++;
+    else
+        t->end.verdict = HEC_TASK_SKIPPED;
+    map_conclude(run, t);
+    return NULL;
+}
+
+static map_task *next_task(map_run *run, bool *ret_over)
 {
     map_task *t = run->again;
 
     if (!t || t->due_ns > now_ns())
-        return next_row(run);
+        return next_unknown(run, ret_over);
     run->again = t->next;
     run->n_again--;
     return t;
@@ -248,6 +271,7 @@ static int next(void *ctx, uint64_t number, hec_command *command)
     uint32_t at = 0;
 
     for (int rows = 0; rows < ROWS_AT_ONCE && run->stop == MAP_GO; rows++) {
+        bool over = false;
         map_task *t;
 
         if (!fits(run)) {
@@ -255,7 +279,9 @@ static int next(void *ctx, uint64_t number, hec_command *command)
             map_run_stop(run, MAP_DRAIN);
             return 0;
         }
-        t = next_task(run);
+        t = next_task(run, &over);
+        if (over)
+            continue;
         if (!t)
             return 0;
         if (run->stop != MAP_GO || !make_command(run, t, command))
@@ -436,6 +462,8 @@ static int open_all(map_run *run, hec_error *err)
         r = map_output_init(&run->out, err);
     if (r == 0)
         r = hec_commands_create(&eo, &run->engine, err);
+    if (r == 0 && o->journal)
+        r = map_journal_open(run, err);
     if (r == 0 && o->joblog)
         r = map_joblog_open(run, err);
     run->running = calloc(o->width + 1, sizeof *run->running);
@@ -450,6 +478,8 @@ static int open_all(map_run *run, hec_error *err)
 static void close_all(map_run *run)
 {
     hec_commands_destroy(run->engine, 0);
+    hec_journal_close(run->journal, NULL);
+    map_seen_fini(&run->seen);
     if (run->joblog)
         fclose(run->joblog);
     map_bar_destroy(run->bar);
@@ -505,6 +535,9 @@ static int run_all(map_run *run)
         map_run_fail(run, &err);
     if (run->bar)
         map_bar_hide(run->bar);
+    if (hec_journal_close(run->journal, &err) < 0)
+        map_run_fail(run, &err);
+    run->journal = NULL;
     map_signals_restore();
     return map_finish(run);
 }
@@ -517,7 +550,7 @@ int map_run_all(const map_options *o)
 
     run.out.mode = o->output;
     run.out.keep_order = o->keep_order;
-    run.out.keep = o->results != NULL;
+    run.out.keep = o->results || o->journal;
     run.out.before = before_output;
     run.out.give_up = give_up;
     run.out.over = over;

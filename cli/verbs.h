@@ -7,7 +7,7 @@
 
 #include "opt.h"
 
-extern const opt_verb verb_config, verb_help, verb_host, verb_map;
+extern const opt_verb verb_config, verb_help, verb_host, verb_map, verb_results;
 
 /* The verb of this name, NULL where there is none: then it has complained. */
 const opt_verb *verb_find(const char *name);

@@ -5,7 +5,7 @@
 _hec()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
-    local verbs='host config map help'
+    local verbs='host config map results help'
 
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -33,7 +33,8 @@ _hec()
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         fi
         ;;
-    map) mapfile -t COMPREPLY < <(compgen -W '--arg-file --null --colsep --header --jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --joblog --results --help' -- "$cur") ;;
+    map) mapfile -t COMPREPLY < <(compgen -W '--arg-file --null --colsep --header --jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --journal --resume --journal-tag --joblog --results --help' -- "$cur") ;;
+    results) mapfile -t COMPREPLY < <(compgen -W '--failed --json --csv --help' -- "$cur") ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$verbs --help" -- "$cur") ;;
     esac
 }
