@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Fact = tuple[typing.Callable[[str], typing.Any], str, typing.Any]
 
 _FUNCTION_FLAGS = 0x1 | 0x2  # CO_OPTIMIZED, CO_NEWLOCALS
-_HAS_DOCSTRING = 0x4000000  # CO_HAS_DOCSTRING, from 3.13 on
+_HAS_DOCSTRING = 0x4000000  # CO_HAS_DOCSTRING, from 3.14 on
 
 _EXTENDED = opcode.opmap["EXTENDED_ARG"]
 #: Instructions that look a name up in the module: how far their argument is to be shifted.
@@ -99,7 +99,7 @@ def _without_text(code: types.CodeType) -> tuple[typing.Any, ...]:
     if is_function and consts and isinstance(consts[0], str):
         documented = (
             code.co_flags & _HAS_DOCSTRING
-            if sys.version_info >= (3, 13)
+            if sys.version_info >= (3, 14)
             else not code.co_name.startswith("<")
         )
         if documented and not _is_used(code, 0):

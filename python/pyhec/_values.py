@@ -87,6 +87,8 @@ def _describe_function(what: typing.Any) -> tuple[typing.Any, ...]:
 def _describe_reduced(what: typing.Any) -> tuple[typing.Any, ...]:
     """By the means of pickle."""
     kind = type(what)
+    if kind.__module__.partition(".")[0] == "pathlib":  # pickle would tell how it was put together
+        return "path", kind.__name__, str(what)
     if isinstance(what, (set, frozenset)):  # pickle would list the items in any order
         plain: typing.Any = frozenset(what)
         return "set", kind, plain, getattr(what, "__dict__", None)
