@@ -223,7 +223,7 @@ def test_the_end_of_the_job(tmp_path: pathlib.Path) -> None:
 
 
 WARNED = """
-import signal, sys, time
+import os, signal, sys, time
 import pyhec
 
 if sys.argv[1] == "mine":
@@ -232,7 +232,7 @@ else:
     pyhec.drain_on(signal.SIGUSR1)
 
 def task(x):
-    print("task", flush=True)
+    os.write(1, b"task\n")
     time.sleep(0.2)
 
 with pyhec.Pool(2) as pool:
