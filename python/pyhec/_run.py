@@ -259,6 +259,10 @@ def _run_once(
     options: Options,
     log: Log | None = None,
 ) -> Ended:
+    if _hec.draining():  # workers that inherit a call begin as soon as they are there
+        from ._here import skip
+
+        return [None] * len(items), {i: skip(kind, func, items, i) for i in range(len(items))}
     call = make_call(kind, func, items, options, log=log)
     pool = _hec.Pool(min(workers, len(items)), call)
     try:

@@ -23,9 +23,10 @@ _SOCKET = 3
 
 # ---- in the process that has it ----
 
-#: No Ctrl-C from the first line on: what it means is for the process to say.
+#: No Ctrl-C from the first line on: what it means is for the process to say; and nothing of the
+#: signals on which that one drains, which a batch system sends to all.
 _CODE = (
-    "import _signal; _signal.signal(_signal.SIGINT, _signal.SIG_IGN); "
+    "import _signal; [_signal.signal(n, _signal.SIG_IGN) for n in (_signal.SIGINT, *{deaf!r})]; "
     "import sys; sys.path[:] = {path!r}; "
     "from pyhec._zygote import main; main({preload!r})"
 )
@@ -44,7 +45,7 @@ def start() -> None:
         )
     preload = ["cloudpickle", *(name for name in _PRELOAD if name in sys.modules)]
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    code = _CODE.format(path=_path(), preload=preload)
+    code = _CODE.format(path=_path(), preload=preload, deaf=_hec.drain_signals())
     _hec.zygote_start([os.fsencode(a) for a in (sys.executable, *flags, "-c", code)])
 
 
@@ -64,6 +65,7 @@ def start_data() -> bytes:
         "argv": list(getattr(sys, "argv", [])),
         "file": getattr(main, "__file__", None),
         "recursion": sys.getrecursionlimit(),
+        "deaf": _hec.drain_signals(),
     }
     process = sys.modules.get("multiprocessing.process")
     if process is not None:  # for proxies of a manager
@@ -94,6 +96,8 @@ def prepare(data: bytes, threads: dict[str, str]) -> None:
     import pickle
 
     known = pickle.loads(data)
+    for number in known["deaf"]:
+        _hec.drain_on(number)
     wanted = {**threads, **known["environ"]}
     for name in set(os.environ) - set(wanted):
         del os.environ[name]

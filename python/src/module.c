@@ -221,6 +221,8 @@ static PyMethodDef module_methods[] = {
     {"drain", hecmod_drain, METH_O, "drain(on)\n\nNo further tasks are begun."},
     {"draining", hecmod_draining, METH_NOARGS,
      "draining() -> bool\n\nWhether no further tasks are begun."},
+    {"drain_signals", hecmod_drain_signals, METH_NOARGS,
+     "drain_signals() -> list of int\n\nThose of drain_on()."},
     {"drain_on", hecmod_drain_on, METH_O,
      "drain_on(signum)\n\nWorkers forked from here on do not hear this signal."},
     {"parse_bytes", hecmod_parse_bytes, METH_O,

@@ -327,6 +327,7 @@ PyObject *hecmod_get_deadline(PyObject *module, PyObject *unused);
 PyObject *hecmod_drain(PyObject *module, PyObject *on);
 PyObject *hecmod_draining(PyObject *module, PyObject *unused);
 PyObject *hecmod_drain_on(PyObject *module, PyObject *signum);
+PyObject *hecmod_drain_signals(PyObject *module, PyObject *unused);
 
 /* units.c */
 PyObject *hecmod_parse_bytes(PyObject *module, PyObject *text);

@@ -62,6 +62,22 @@ PyObject *hecmod_draining(PyObject *module, PyObject *unused)
     return PyBool_FromLong(((hecmod_state *)PyModule_GetState(module))->draining);
 }
 
+PyObject *hecmod_drain_signals(PyObject *module, PyObject *unused)
+{
+    uint32_t signals = ((hecmod_state *)PyModule_GetState(module))->drain_signals;
+    PyObject *list = PyList_New(0);
+
+    (void)unused;
+    for (int n = 1; list && n < 32; n++) {
+        PyObject *number = signals & 1u << n ? PyLong_FromLong(n) : NULL;
+
+        if (signals & 1u << n && (!number || PyList_Append(list, number) < 0))
+            Py_CLEAR(list);
+        Py_XDECREF(number);
+    }
+    return list;
+}
+
 PyObject *hecmod_drain_on(PyObject *module, PyObject *signum)
 {
     long n = PyLong_AsLong(signum);

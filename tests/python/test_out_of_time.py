@@ -232,7 +232,7 @@ else:
     pyhec.drain_on(signal.SIGUSR1)
 
 def task(x):
-    os.write(1, b"task\n")
+    os.write(1, b"task\\n")
     time.sleep(0.2)
 
 with pyhec.Pool(2) as pool:
@@ -240,9 +240,10 @@ with pyhec.Pool(2) as pool:
 """
 
 
+@pytest.mark.parametrize("start", ["fork", "zygote"])
 @pytest.mark.parametrize("whose", ["mine", "ours"])
-def test_a_warning_from_the_batch_system(tmp_path: pathlib.Path, whose: str) -> None:
-    with Script(tmp_path, WARNED, arguments=[whose]) as script:
+def test_a_warning_from_the_batch_system(tmp_path: pathlib.Path, whose: str, start: str) -> None:
+    with Script(tmp_path, WARNED, arguments=[whose], env={"HEC_START": start}) as script:
         assert script.read_line() == "task\n"
         # As Slurm does it: to all processes, the workers included; who drains by drain_on() has
         # workers that do not mind.
