@@ -52,7 +52,9 @@ pythons: setup ## the Python tests on every supported Python found
 
 soak: setup ## ten minutes of kills, stops and short memory (ARGS="--minutes 60 --seed 7")
 	@tools/install_wheel .venv
-	.venv/bin/python tests/soak/soak.py $(ARGS)
+	@tools/configure build
+	@tools/meson compile -C build test_journal_crash >/dev/null
+	.venv/bin/python tests/soak/soak.py --crash build/tests/unit/test_journal_crash $(ARGS)
 
 bench: ## measure against other tools (ARGS=--quick: under three minutes)
 	@tools/setup bench

@@ -60,6 +60,11 @@ made[0].map({f}, range(2))
 }
 
 
+#: Ways to make a call, and how its workers come to be.
+WAYS = [(api, "fork") for api in BODIES]
+WAYS += [(api, "zygote") for api in ("Parallel", "Pool.map", "Executor", "nested")]
+
+
 def body(api: str, task: str = "sleepy") -> str:
     return PRELUDE + BODIES[api].format(f=task) + "\n"
 
@@ -86,17 +91,15 @@ finally:
     say("finally")
 """
 
-ONE_LINE = [name for name in BODIES if name not in ("thread",)]
-
-
 @pytest.mark.parametrize("to_all", [True, False], ids=["group", "program"])
-@pytest.mark.parametrize("api", ONE_LINE)
+@pytest.mark.parametrize(("api", "start"), [way for way in WAYS if way[0] != "thread"])
 def test_one_interrupt_ends_everything_in_order(
-    tmp_path: pathlib.Path, api: str, to_all: bool
+    tmp_path: pathlib.Path, api: str, start: str, to_all: bool
 ) -> None:
     remains = Remains(tmp_path)
     code = PRELUDE + ORDER.format(body=BODIES[api].format(f="sleepy"))
-    with Script(tmp_path, code, env=remains.env) as script:
+    env = {**remains.env, "HEC_START": start}
+    with Script(tmp_path, code, env=env) as script:
         wait_for_tasks(tmp_path)
         start = time.monotonic()
         # At a terminal everybody gets it; from a notebook or `kill -INT` the program alone does.
@@ -156,10 +159,11 @@ except KeyboardInterrupt:
 # ---- killed ----
 
 
-@pytest.mark.parametrize("api", BODIES)
-def test_the_program_is_killed(tmp_path: pathlib.Path, api: str) -> None:
+@pytest.mark.parametrize(("api", "start"), WAYS)
+def test_the_program_is_killed(tmp_path: pathlib.Path, api: str, start: str) -> None:
     remains = Remains(tmp_path)
-    with Script(tmp_path, body(api), env=remains.env) as script:
+    env = {**remains.env, "HEC_START": start}
+    with Script(tmp_path, body(api), env=env) as script:
         wait_for_tasks(tmp_path)
         assert len(remains.processes()) >= 3
         os.kill(script.pid, signal.SIGKILL)
@@ -234,10 +238,11 @@ class Terminal:
         os.close(self._master)
 
 
-@pytest.mark.parametrize("api", BODIES)
-def test_the_terminal_is_closed(tmp_path: pathlib.Path, api: str) -> None:
+@pytest.mark.parametrize(("api", "start"), WAYS)
+def test_the_terminal_is_closed(tmp_path: pathlib.Path, api: str, start: str) -> None:
     remains = Remains(tmp_path)
-    terminal = Terminal(tmp_path, body(api, "c_busy"), remains.env)
+    env = {**remains.env, "HEC_START": start}
+    terminal = Terminal(tmp_path, body(api, "c_busy"), env)
     with terminal.script as script:
         terminal.wait_for_tasks(tmp_path)
         assert len(remains.processes()) >= 3

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import itertools
 import os
 import time
 from typing import Any
 
 #: How many of a thousand tasks fail by themselves, and how; streams have none of these.
-RAISE, CRASH, LEAVE = 8, 3, 3
+FATES = {"raise": 8, "crash": 3, "leave": 3, "hog": 2, "late": 1}
+#: What a task may take, seconds and bytes, and what the ones take that take too much.
+TIMEOUT_S, MEMORY, HOG = 4.0, 64 << 20, 400 << 20
 
 
 class Trouble(Exception):
@@ -23,11 +26,13 @@ def dice(seed: int, i: int) -> int:
 
 
 def fate(seed: int, i: int, failing: bool) -> str:
-    """How task i ends: "good", "raise", "crash" or "leave"."""
+    """How task i ends: "good", or one of FATES."""
     at = dice(seed, i) % 1000
-    if not failing or at >= RAISE + CRASH + LEAVE:
-        return "good"
-    return "raise" if at < RAISE else "crash" if at < RAISE + CRASH else "leave"
+    for how, count in FATES.items() if failing else ():
+        if at < count:
+            return how
+        at -= count
+    return "good"
 
 
 def value(seed: int, i: int) -> Any:
@@ -74,6 +79,11 @@ def task(seed: int, failing: bool, i: int) -> Any:
         ctypes.string_at(0)
     if how == "leave":
         os._exit(3)
+    if how == "hog":
+        held = [bytearray(b"x") * (16 << 20) for _ in range(HOG >> 24)]
+        time.sleep(60.0 * len(held))
+    if how == "late":
+        sum(itertools.repeat(1, 10**12))
     return i, value(seed, i)
 
 
@@ -89,8 +99,8 @@ def expected(seed: int, i: int, failing: bool) -> str:
         return f"raised no {i}"
     if how == "crash":
         return "died of signal 11"
-    if how == "leave":
-        return "left with 3"
+    if how != "good":
+        return {"leave": "left with 3", "hog": "over memory", "late": "late"}[how]
     return digest((i, value(seed, i)))
 
 
@@ -98,9 +108,8 @@ def command(seed: int, i: int) -> list[str]:
     """The same as a program: it waits a little and writes a number; some end with a status."""
     number = dice(seed, i)
     nap, status = (number >> 8) % 8 / 1000, 5 if number % 50 == 0 else 0
-    return ["/bin/sh", "-c", 'echo "$1 $2" >>"$HEC_SOAK_NOTES/runs"; sleep "$3"; echo "$4"; exit $5',
-            "sh", os.environ.get("HEC_SOAK_LIFE", "0"), str(i), str(nap), str(number),
-            str(status)]  # fmt: skip
+    script = 'echo "$HEC_SOAK_LIFE $1" >>"$HEC_SOAK_NOTES/runs"; sleep "$2"; echo "$3"; exit $4'
+    return ["/bin/sh", "-c", script, "sh", str(i), str(nap), str(number), str(status)]
 
 
 def expected_command(seed: int, i: int) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,16 +32,32 @@ class DaskLocal(FuturesTool):
         """Many at once: to ask for one result after the other takes it ten times as long."""
         from distributed import as_completed
 
-        if timeout is not None:
-            super().run(func, items, kept, timeout, memory_mb)
-            return
         futures = [self.submit(func, item) for item in items]
         numbers = {future.key: i for i, future in enumerate(futures)}
-        for future, value in as_completed(futures, with_results=True, raise_errors=False):
+        silent = self._silent(futures, timeout) if timeout is not None else set()
+        for i in silent:
+            kept.failed(i, TimeoutError(f"no result within {timeout} s"))
+        rest = [future for i, future in enumerate(futures) if i not in silent]
+        for future, value in as_completed(rest, with_results=True, raise_errors=False):
             if future.status == "error":
                 kept.failed(numbers[future.key], future.exception())
             else:
                 kept.result(numbers[future.key], value)
+
+    def _silent(self, futures: list[Any], timeout: float) -> set[int]:
+        """Those of which nothing is heard, when nothing was heard of any for so long, or for three
+        seconds: its own pauses are longer than one.
+        """
+        heard: queue.Queue[int] = queue.Queue()
+        for i, future in enumerate(futures):
+            future.add_done_callback(lambda _, i=i: heard.put(i))
+        waiting = set(range(len(futures)))
+        while waiting:
+            try:
+                waiting.discard(heard.get(timeout=max(timeout, 3.0)))
+            except queue.Empty:
+                break
+        return waiting
 
     def submit(self, func: Callable[[Any], Any], item: Any) -> Any:
         return self.peer.client.submit(func, item, pure=False)  # type: ignore[attr-defined]
