@@ -221,11 +221,11 @@ int hec__expansion_at(const hec__expansion *e, uint64_t i, hec__arena *arena, he
     for (uint64_t k = 0; k < e->map->count; k++) {
         const hec_member *m = &e->map->as.members[k];
 
-        if (&m->value == e->grid)
+        if (e->grid && &m->value == e->grid)
             to = add_grid(e, grid, to);
-        else if (&m->value == e->zip)
+        else if (e->zip && &m->value == e->zip)
             to = add_zip(e, zip, to);
-        else if (&m->value == e->sample)
+        else if (e->sample && &m->value == e->sample)
             to = add_sample(e, sample, to);
         else
             *to++ = *m;

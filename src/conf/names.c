@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ static size_t slot_of(const hec__names *names, const char *bytes, size_t size)
         uint32_t taken = names->slots[at & (names->cap - 1)];
         const hec__name *name = taken ? &names->all[taken - 1] : NULL;
 
+        assert(!name || name->bytes);
         if (!name || (name->size == size && memcmp(name->bytes, bytes, size) == 0))
             return at & (names->cap - 1);
     }
@@ -45,9 +47,12 @@ static int grow(hec__names *names, hec_error *err)
 
     if (room > UINT32_MAX / 2)
         return hec__fail(err, HEC_ENOMEM, 0, "too many names");
-    all = realloc(names->all, room * sizeof *all);
+    all = calloc(room, sizeof *all);
     if (!all)
         return hec__fail(err, HEC_ENOMEM, 0, "no memory for names");
+    if (names->all)
+        memcpy(all, names->all, names->n * sizeof *all);
+    free(names->all);
     names->all = all;
     if (names->n < FEW)
         return 0;
@@ -77,6 +82,7 @@ int hec__names_add(hec__names *names, const char *bytes, size_t size, size_t *re
         if (r < 0)
             return r;
     }
+    assert(names->all);
     if (names->cap)
         names->slots[slot_of(names, bytes, size)] = (uint32_t)names->n + 1;
     names->all[names->n] = (hec__name){bytes, size};

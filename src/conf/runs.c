@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "conf/value.h"
 
+#include <assert.h>
 #include <string.h>
 
 HEC_AUTO_DEFINE(hec_runs, hec_runs_destroy)
@@ -166,6 +167,7 @@ int64_t hec_runs_check(const char *const *patterns, size_t n, const char *schema
 
     if (r < 0)
         return r;
+    assert(runs);
     runs->problem = count;
     runs->ctx = &c;
     do {

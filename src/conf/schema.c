@@ -8,6 +8,7 @@
 #include "conf/value.h"
 #include "conf/yaml.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -335,6 +336,7 @@ int hec__schema_check(const hec__schema *schema, const hec_run *run, hec_problem
         else if (schema->others_refused)
             tell(&c, &m->value, "%.60s is not in the schema", m->key.as.text);
     }
+    assert(schema->rules);
     for (size_t i = 0; i < schema->names.n; i++) {
         const param_rule *rule = &schema->rules[i];
         const hec_value *v = hec_value_get(map, rule->name->as.text);

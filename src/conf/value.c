@@ -179,6 +179,29 @@ void hec__value_key_bytes(const hec_value *key, hec__strbuf *out)
     }
 }
 
+/* Digits in a base up to 16, at least `width` of them. Every run of a table comes by here several
+ * times, and printf() takes longer than all the rest. */
+static void add_digits(hec__strbuf *out, uint64_t n, unsigned base, size_t width)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = "0123456789abcdef"[n % base];
+        n /= base;
+    } while (n || sizeof digits - at < width);
+    hec__strbuf_add(out, digits + at, sizeof digits - at);
+}
+
+static void add_int(hec__strbuf *out, int64_t n)
+{
+    hec__strbuf_addc(out, 'i');
+    if (n < 0)
+        hec__strbuf_addc(out, '-');
+    add_digits(out, n < 0 ? 0 - (uint64_t)n : (uint64_t)n, 10, 1);
+    hec__strbuf_addc(out, ';');
+}
+
 static void add_real(hec__strbuf *out, double real)
 {
     uint64_t bits;
@@ -188,7 +211,9 @@ static void add_real(hec__strbuf *out, double real)
         return;
     }
     memcpy(&bits, &real, sizeof bits);
-    hec__strbuf_addf(out, "r%016" PRIx64 ";", bits);
+    hec__strbuf_addc(out, 'r');
+    add_digits(out, bits, 16, 16);
+    hec__strbuf_addc(out, ';');
 }
 
 typedef struct piece {
@@ -214,10 +239,10 @@ static int add_map(const hec_value *map, hec__strbuf *out, hec_error *err)
     size_t n = (size_t)map->count;
 
     hec__strbuf_init(&all);
-    memory = calloc(n ? n : 1, sizeof *pieces);
-    if (!memory)
+    pieces = calloc(n ? n : 1, sizeof *pieces);
+    memory = (char *)(void *)pieces;
+    if (!pieces)
         return hec__fail(err, HEC_ENOMEM, 0, "no memory for an id");
-    pieces = (piece *)(void *)memory;
     for (size_t i = 0; i < n; i++) {
         int r;
 
@@ -252,7 +277,7 @@ int hec__value_canonical(const hec_value *value, hec__strbuf *out, hec_error *er
         hec__strbuf_adds(out, value->as.boolean ? "t;" : "f;");
         break;
     case HEC_VALUE_INT:
-        hec__strbuf_addf(out, "i%" PRId64 ";", value->as.integer);
+        add_int(out, value->as.integer);
         break;
     case HEC_VALUE_BIG:
         hec__strbuf_addf(out, "i%s;", value->as.text);
@@ -261,7 +286,9 @@ int hec__value_canonical(const hec_value *value, hec__strbuf *out, hec_error *er
         add_real(out, value->as.real);
         break;
     case HEC_VALUE_TEXT:
-        hec__strbuf_addf(out, "s%" PRIu64 ":", value->count);
+        hec__strbuf_addc(out, 's');
+        add_digits(out, value->count, 10, 1);
+        hec__strbuf_addc(out, ':');
         hec__strbuf_add(out, value->as.text, value->count);
         break;
     case HEC_VALUE_LIST:
@@ -290,8 +317,11 @@ int hec__value_id(const hec_value *map, hec__strbuf *scratch, char id[33], uint6
     if (r < 0)
         return r;
     hec__hash128(scratch->data, scratch->len, bytes);
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        id[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+        id[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+    }
+    id[32] = '\0';
     /* 53 bits: a double holds them all, and so does whatever reads JSON with doubles. */
     *ret_seed = hec__hash64(bytes, sizeof bytes, 1) >> 11;
     return 0;

@@ -144,18 +144,21 @@ static int write_rows(const char *const *patterns, size_t n, const hec__names *n
 {
     HEC_AUTO(hec_runs) runs = NULL;
     HEC_AUTO_STRBUF line;
-    HEC_AUTO_STR cells = calloc(names->n + 1, sizeof(hec_member *));
+    HEC_AUTO_STR memory = NULL;
+    const hec_member **cells;
     const hec_run *run;
     int r;
 
     hec__strbuf_init(&line);
+    cells = calloc(names->n + 1, sizeof *cells);
+    memory = (char *)(void *)cells;
     if (!cells)
         return hec__fail(err, HEC_ENOMEM, 0, "no memory for a table");
     r = write_header(names, &line, out, err);
     if (r == 0)
         r = hec_runs_open(patterns, n, NULL, &runs, err);
     while (r == 0 && (r = hec_runs_next(runs, &run, err)) == 1)
-        r = write_row(run, names, (const hec_member **)(void *)cells, &line, out, err);
+        r = write_row(run, names, cells, &line, out, err);
     return r;
 }
 

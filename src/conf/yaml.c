@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "base/utf8.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -107,8 +108,10 @@ int hec_yaml_parse(const char *name, const char *bytes, size_t size, hec_yaml **
         size -= 3;
     }
     r = create(name, bytes, size, &yaml, err);
-    if (r == 0)
-        r = check_bytes(&yaml->source, err);
+    if (r < 0)
+        return r;
+    assert(yaml);
+    r = check_bytes(&yaml->source, err);
     if (r == 0)
         r = hec__yaml_load(yaml, err);
     if (r < 0)

@@ -358,7 +358,7 @@ static int load_member(loader *l, int depth, members *m, hec__names *names, hec_
 {
     bool merging = is_merge(&l->event);
     hec_member member = {.key = {.kind = HEC_VALUE_NULL}};
-    size_t index;
+    size_t index = 0;
     int r = load_node(l, depth, &member.key);
 
     if (r < 0)

@@ -238,7 +238,7 @@ static const char *id_of(const char *path, uint64_t *ret_seed)
 
 static void test_ids(void)
 {
-    uint64_t a, b, c;
+    uint64_t a = 0, b = 0, c = 0;
     const char *id = id_of(file_with("a.csv", "lr,name\n0.1,x\n"), &a);
 
     is_str(id, "72f803fe7b4a87a9ee489e057f87a06c",
