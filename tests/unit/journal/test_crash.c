@@ -107,15 +107,12 @@ typedef struct crash {
     uint64_t acked;         /* number of the last record that was acknowledged */
 } crash;
 
-/* The world when `at` bytes had been written: everything that came before the write that
- * the byte is of, and all of what was done when it was done. */
-static crash crash_at(size_t at)
+/* The world after the first n events, and after so many bytes of the next if it is a write. */
+static crash crash_after(size_t n, size_t more)
 {
     crash c = {0};
 
-    for (size_t i = 0; i < nevents; i++) {
-        if (events[i].kind == DISK_WRITE && c.written + events[i].n > at)
-            break;
+    for (size_t i = 0; i < n; i++) {
         if (events[i].kind == DISK_WRITE)
             c.written += events[i].n;
         else if (events[i].kind == DISK_SYNC)
@@ -123,8 +120,22 @@ static crash crash_at(size_t at)
         else
             c.acked = events[i].n;
     }
-    c.written = at;
+    if (n < nevents && events[n].kind == DISK_WRITE)
+        c.written += more < events[n].n ? more : events[n].n;
     return c;
+}
+
+/* The world when `at` bytes had been written. */
+static crash crash_at(size_t at)
+{
+    size_t before = 0, n = 0;
+
+    for (; n < nevents; n++) {
+        if (events[n].kind == DISK_WRITE && before + events[n].n > at)
+            break;
+        before += events[n].kind == DISK_WRITE ? events[n].n : 0;
+    }
+    return crash_after(n, at - before);
 }
 
 /* What is on disk after the machine has crashed: of what was not synced some pages, and of the
@@ -222,9 +233,8 @@ static bool goes_on(uint64_t acked)
     return good;
 }
 
-static bool survives(unsigned char *file, size_t at, unsigned kind, bool on)
+static bool survives(unsigned char *file, crash c, unsigned kind, bool on)
 {
-    crash c = crash_at(at);
     size_t size = make_image(file, &c, kind);
     hec_journal_info info;
     hec_journal *j = NULL;
@@ -241,8 +251,8 @@ static bool survives(unsigned char *file, size_t at, unsigned kind, bool on)
     if (good && on)
         good = goes_on(c.acked);
     if (!good)
-        printf("# byte %zu, kind %u, %zu synced, acknowledged up to %llu: %s\n", at, kind, c.synced,
-               (unsigned long long)c.acked, err.text);
+        printf("# byte %zu, kind %u, %zu synced, acknowledged up to %llu: %s\n", c.written, kind,
+               c.synced, (unsigned long long)c.acked, err.text);
     return good;
 }
 
@@ -270,7 +280,10 @@ static void test_crashes(size_t points)
     size_t bad = 0, tried = 0;
 
     for (size_t i = 0; file && i < points && bad < 5; i++) {
-        bad += !survives(file, point(i), (unsigned)(i % 3), i % 16 == 0);
+        /* Every other one between two events: when a write is done, and its sync is not. */
+        crash c = i % 2 ? crash_after(stage_any() % (nevents + 1), 0) : crash_at(point(i / 2));
+
+        bad += !survives(file, c, (unsigned)(i % 3), i % 16 == 0);
         tried++;
     }
     free(file);
@@ -335,7 +348,7 @@ static size_t number(const char *name, size_t otherwise)
 
 int main(void)
 {
-    size_t points = number("HEC_CRASH_POINTS", 1800), each = 3000;
+    size_t points = number("HEC_CRASH_POINTS", 2400), each = 3000;
     uint64_t seed = number("HEC_SEED", 1);
 
     stage_open();

@@ -32,7 +32,8 @@ static void *work(void *number)
         bad += seq <= last;
         last = seq;
         if (i % 7 == t)
-            bad += hec_journal_sync(journal, seq, -1, NULL) < 0 || hec_journal_durable(journal) < seq;
+            bad +=
+                hec_journal_sync(journal, seq, -1, NULL) < 0 || hec_journal_durable(journal) < seq;
         if (i % 5)
             continue;
         bad += hec_journal_find(journal, r.entries[0].key, &place) != 1 ||
