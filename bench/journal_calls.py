@@ -42,12 +42,13 @@ def by_imap(pool: pyhec.Pool, work: typing.Any, n: int, **options: typing.Any) -
     return sum(1 for _ in pool.imap(work, range(n), **options))
 
 
-def by_apply_async(pool: pyhec.Pool, work: typing.Any, n: int, **options: typing.Any) -> int:
-    """As futures."""
-    return sum(1 for f in [pool.apply_async(work, (i,), **options) for i in range(n)] if f.get() >= 0)
+def by_submit(pool: pyhec.Pool, work: typing.Any, n: int, **options: typing.Any) -> int:
+    """As futures, on workers of its own."""
+    with pyhec.Executor(**options) as executor:
+        return sum(1 for f in [executor.submit(work, i) for i in range(n)] if f.result() >= 0)
 
 
-WAYS = {"map": by_map, "imap": by_imap, "apply_async": by_apply_async}
+WAYS = {"map": by_map, "imap": by_imap, "submit": by_submit}
 
 
 def measure(

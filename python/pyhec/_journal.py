@@ -84,14 +84,26 @@ class _Open:
         self.path, self.pid, self.users = path, os.getpid(), 0
         self.journal = _hec.Journal(path)
         self.identity = _identity(path)
+        self.broken = False
+
+    def is_broken(self) -> bool:
+        """Whether something could not be written: then nothing is any more, until it is opened anew.
+        Those who wrote it have been told.
+        """
+        try:
+            self.journal.progress()
+        except OSError:
+            self.broken = True
+        return self.broken
 
     def close(self) -> None:
         """Lets others write it."""
         try:
             self.journal.close()
         except OSError:
-            if self.identity == _identity(self.path):
-                raise  # else somebody has taken the file away, and nothing of it matters
+            # Told before; or somebody has taken the file away, and nothing of it matters.
+            if not self.broken and self.identity == _identity(self.path):
+                raise
 
 
 def _identity(path: str) -> tuple[int, int, int, int] | None:
@@ -112,7 +124,7 @@ def _acquire(path: str) -> _Open:
     with _lock:
         entry = _open.get(name)
         if entry is not None and entry.pid == os.getpid():
-            if entry.identity == _identity(path) or entry.users:
+            if entry.users or (entry.identity == _identity(path) and not entry.is_broken()):
                 entry.users += 1
                 _open[name] = _open.pop(name)  # the last that was used
                 return entry

@@ -134,10 +134,26 @@ static PyObject *call_text(hecmod_call *c, uint64_t task)
     return text;
 }
 
+/* What a person is told: of an exception of the task's the name, too, as a traceback has it. */
+static PyObject *message_of(const hecmod_failure *f, PyObject *error)
+{
+    PyObject *name, *text;
+
+    if (f->verdict != HEC_TASK_RAISED)
+        return Py_NewRef(error);
+    name = PyObject_GetAttrString((PyObject *)Py_TYPE(error), "__name__");
+    text = name ? PyUnicode_FromFormat("%S: %S", name, error) : NULL;
+    Py_XDECREF(name);
+    if (text)
+        return text;
+    PyErr_Clear(); /* a __str__ of the user's may fail in any way */
+    return PyUnicode_FromString(Py_TYPE(error)->tp_name);
+}
+
 int hecmod_journal_failed(hecmod_call *c, const hecmod_failure *f, PyObject *error)
 {
     hec_journal_entry e = {.verdict = f->verdict, .detail = f->detail};
-    PyObject *arguments = NULL, *said = NULL, *call;
+    PyObject *arguments = NULL, *said = NULL, *message, *call;
     hec_journal_part parts[6];
     uint32_t m = 0;
     const char *text;
@@ -153,7 +169,8 @@ int hecmod_journal_failed(hecmod_call *c, const hecmod_failure *f, PyObject *err
     if (f->message && f->verdict != HEC_TASK_REFUSED)
         hecmod_add_part(parts, &m, HEC_PART_ERROR, HEC_FORMAT_PICKLE, f->message->payload,
                         f->message->size);
-    text = text_of(error, &said, &size);
+    message = message_of(f, error);
+    text = text_of(message, &said, &size);
     hecmod_add_part(parts, &m, HEC_PART_MESSAGE, HEC_FORMAT_TEXT, text, size);
     call = call_text(c, f->task);
     text = text_of(call, &arguments, &size);
@@ -168,6 +185,7 @@ int hecmod_journal_failed(hecmod_call *c, const hecmod_failure *f, PyObject *err
         r = forget_marks(c, f->task, 1);
     Py_XDECREF(arguments);
     Py_XDECREF(said);
+    Py_XDECREF(message);
     Py_XDECREF(call);
     return r;
 }
