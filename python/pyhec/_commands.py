@@ -9,7 +9,7 @@ import time
 
 from . import _errors, _hec, _options
 from ._parallel import _jobs
-from ._run import Bar, conclude, out_of_time
+from ._run import Bar, Cores, conclude, out_of_time
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
@@ -242,8 +242,9 @@ class _Run:
             how = (capture, text, max_output, cwd, dict(env) if env else None, input)
             self.ledger = Ledger(options, how, check)
         self.source = _Source(commands, options, self.ledger)
+        self._cores = Cores(_jobs(n_jobs))
         self.engine = _hec.Commands(
-            _jobs(n_jobs),
+            self._cores.count,
             self.source,
             capture,
             text,
@@ -294,6 +295,7 @@ class _Run:
     def close(self) -> None:
         """Ends what runs; whatever was added to the journal stays."""
         self.engine.close(_LEAVE_MS)
+        self._cores.close()
         if self.ledger is not None:
             self.ledger.close()
 

@@ -253,14 +253,31 @@ def start_worker(environment: dict[str, str], report: int, stack_signal: int) ->
 
         faulthandler.enable(file=report, all_threads=True)
         faulthandler.register(stack_signal, file=report, all_threads=True)
-    for name, value in environment.items():
-        os.environ.setdefault(name, value)
+    ours = {name: value for name, value in environment.items() if name not in os.environ}
+    if ours and any(name in sys.modules for name in ("numexpr", "numba", "torch")):
+        from . import _threads
+
+        _threads.share(ours)
+    os.environ.update(ours)
+    _renew_locks()
     sys.stdin = open(os.devnull)
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         # All workers would draw the same numbers. (Python's own generator is seeded anew by
         # itself after a fork.)
         numpy_random.seed()
+
+
+def _renew_locks() -> None:
+    """What threads of tqdm and of a notebook may have held when this process was forked. (The
+    interpreter, logging and threading see to their own.)
+    """
+    bar = sys.modules.get("tqdm.std")
+    locks = [getattr(getattr(bar, "TqdmDefaultWriteLock", None), "th_lock", None)]
+    locks += [getattr(stream, "_buffer_lock", None) for stream in (sys.stdout, sys.stderr)]
+    for lock in locks:
+        if lock is not None and hasattr(lock, "_at_fork_reinit"):
+            lock._at_fork_reinit()
 
 
 def pack_failure(error: BaseException) -> bytes:
@@ -364,8 +381,10 @@ class Unsendable:
 # ---- in the parent ----
 
 
-def unsendable(index: int, item: object, why: object) -> Unsendable:
-    """What is sent instead of input `index`, which cannot be pickled, or does not fit."""
+def unsendable(index: int, item: object, why: object, note: str | None) -> Unsendable:
+    """What is sent instead of input `index`, which cannot be pickled, or does not fit. note: why it
+    has to be sent.
+    """
     if isinstance(why, MemoryError):
         text = f"the input of task {index} cannot be sent to a worker: {why}"
         return Unsendable(text, MemoryError)
@@ -374,6 +393,7 @@ def unsendable(index: int, item: object, why: object) -> Unsendable:
     return Unsendable(
         f"the input of task {index} cannot be sent to a worker: {where}"
         f"{_brief(part)} of type {type(part).__name__} cannot be pickled"
+        + (f" ({note})" if note else "")
     )
 
 

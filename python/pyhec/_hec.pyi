@@ -142,6 +142,7 @@ class Shared:
 class Call:
     results: list[typing.Any] | None
     failures: dict[int, BaseException]
+    note: str | None
     total: int
     done: int
     sent: int

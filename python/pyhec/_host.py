@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def cpu_count() -> int:
     """How many CPUs this process may use, at least 1: by affinity, cgroup, batch system and
-    HEC_CPUS; 1 inside a worker, since the others have work of their own.
+    HEC_CPUS. Inside a worker its own and those that no other worker uses at this moment: mostly 1.
     """
-    return 1 if _hec.in_worker() else _hec.cpus()
+    return _hec.cores_free(_hec.cpus())
 
 
 def host(root: str | os.PathLike[str] | None = None) -> dict[str, typing.Any]:

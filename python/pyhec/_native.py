@@ -9,7 +9,7 @@ import sys
 
 from . import _hec
 from ._errors import _brief
-from ._run import worker_count
+from ._run import Cores, worker_count
 from ._signature import BLOCK, Parameter, Signature, resolve
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -406,6 +406,17 @@ def map_native(
     crashes ends the process. Ctrl-C is heeded between blocks.
     """
     threads = _threads(n_cores)
+    if not _hec.in_worker():
+        return _map(func, arrays, out, signature, threads, grain)
+    with Cores(threads) as cores:
+        return _map(func, arrays, out, signature, cores.count, grain)
+
+
+def _map(
+    func: typing.Any, arrays: tuple[typing.Any, ...], out: typing.Any, signature: str | None,
+    threads: int, grain: typing.Any,
+) -> typing.Any:
+    """map_native() on so many threads."""
     if grain is None and _run_again(func, signature, arrays, out, threads):
         return out
     address, takes = resolve(func, signature)

@@ -60,7 +60,8 @@ class Parallel:
     progress: shows a bar (needs tqdm). on_error: 'finish' runs the other tasks and raises at the
     end, 'raise' raises at once, 'return' puts the exceptions in the results' places. timeout:
     seconds that a task may take, or text ('10m'). Further timeout=, memory=, retries=, backoff=,
-    retry_on=, retry_memory=, verdicts= and deadline=: see pyhec.Options.
+    retry_on=, retry_memory=, verdicts= and deadline=: see pyhec.Options. start: how workers come
+    to be, 'auto', 'fork' or 'zygote', see pyhec.start_method().
 
     Options of joblib that choose a back-end or tune it are accepted and change nothing;
     return_as other than 'list' is not there yet and is refused.
@@ -73,13 +74,14 @@ class Parallel:
         progress: bool = False,
         on_error: str = "finish",
         return_as: str = "list",
+        start: str | None = None,
         **options: typing.Any,
     ) -> None:
         if return_as != "list":
             raise ValueError(f"return_as must be 'list', not {return_as!r}")
         given = {name: value for name, value in options.items() if name not in _HINTS}
         self._options = _options.take("Parallel", given, on_error, progress)
-        self.n_jobs = _jobs(n_jobs)
+        self.n_jobs, self._start = _jobs(n_jobs), start
 
     def __enter__(self) -> Parallel:
         return self
@@ -96,4 +98,6 @@ class Parallel:
         bar = Bar(options.progress, len(tasks))
         if self.n_jobs == 1 and not options.bounded:
             return run_here(_hec.TASKS, None, tasks, bar, options)
-        return run_once(_hec.TASKS, None, tasks, self.n_jobs, bar=bar, options=options)
+        return run_once(
+            _hec.TASKS, None, tasks, self.n_jobs, bar=bar, options=options, start=self._start
+        )

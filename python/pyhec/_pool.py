@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from . import _hec, _options
-from ._run import Bar, check_callable, conclude, make_call, worker_count
+from ._run import Bar, check_callable, conclude, engine, make_call, worker_count
 from ._stream import run_list, stream
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -67,7 +67,8 @@ class Pool:
 
     processes: how many workers; None or 'max': all CPUs that were granted. The workers are forked
     here and now, and have what this process had imported and loaded. Functions are sent to them,
-    also lambdas and functions that were defined later.
+    also lambdas and functions that were defined later. start: how they come to be, 'auto', 'fork'
+    or 'zygote', see pyhec.start_method().
 
     Every call takes progress= (a bar; needs tqdm), on_error= ('finish', 'raise' or 'return', as
     Parallel does), and timeout=, memory=, retries=, backoff=, retry_on=, retry_memory=, verdicts=
@@ -75,8 +76,8 @@ class Pool:
     nothing.
     """
 
-    def __init__(self, processes: int | str | None = None) -> None:
-        self._pool = _hec.Pool(worker_count(processes, "processes"))
+    def __init__(self, processes: int | str | None = None, *, start: str | None = None) -> None:
+        self._pool = engine(worker_count(processes, "processes"), start)
         self._family: Family | None = None
         self._desk: Desk | None = None
         self._desks: dict[tuple[object, ...], Desk] = {}  # those of other options

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import operator
+import os
 import sys
 
 from . import _errors, _hec
@@ -21,9 +22,15 @@ _MAX_WORKERS = 4096
 
 
 def worker_count(n: typing.Any, name: str = "n_cores") -> int:
-    """How many workers are meant by n: a number from 1 on, or None or 'max' for all CPUs."""
+    """How many workers are meant by n: a number from 1 on, or None or 'max' for all CPUs. In a
+    worker only so many as there are cores to be had.
+    """
     if n is None or (isinstance(n, str) and n == "max"):
         return cpu_count()
+    return _hec.cores_free(_positive(n, name))
+
+
+def _positive(n: typing.Any, name: str) -> int:
     if isinstance(n, bool) or isinstance(n, (str, bytes)):
         raise ValueError(f"{name} must be a positive whole number, 'max' or None, not {n!r}")
     try:
@@ -217,6 +224,47 @@ def run_task(kind: int, func: typing.Any, item: typing.Any) -> typing.Any:
     return f(*args, **kwargs)
 
 
+class Cores:
+    """Cores that a call takes: `count` of those that it wants. In a worker they are taken from what
+    all its siblings share, until this is closed or dropped.
+    """
+
+    def __init__(self, wanted: int) -> None:
+        self.count = _hec.cores_take(wanted)
+        self._held = self.count if _hec.in_worker() else 1
+        self._pid = os.getpid()
+
+    def close(self) -> None:
+        """Gives them back."""
+        held, self._held = self._held, 1
+        if self._pid == os.getpid():  # a forked copy has taken nothing
+            _hec.cores_give(held)
+
+    __del__ = close
+
+    def __enter__(self) -> Cores:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def engine(workers: int, start: str | None = None, call: _hec.Call | None = None) -> _hec.Pool:
+    """Workers, forked from this process where that is safe, and else by a zygote. The call is
+    theirs from the start.
+    """
+    if (
+        start in (None, "auto")
+        and "HEC_START" not in os.environ
+        and "numba.np.ufunc.omppool" not in sys.modules
+        and _hec.fork_look() is None
+    ):
+        return _hec.Pool(workers, call)
+    from . import _start
+
+    return _start.engine(workers, start, call)
+
+
 def run_once(
     kind: int,
     func: typing.Any,
@@ -226,8 +274,9 @@ def run_once(
     bar: Bar,
     options: Options,
     stand_ins: list[typing.Any] | None = None,
+    start: str | None = None,
 ) -> list[typing.Any]:
-    """Runs a call on workers of its own, which inherit its inputs, and ends them. stand_ins: what
+    """Runs a call on workers of its own, which inherit its inputs if they can, and ends them. stand_ins: what
     the keys in a journal are made of, where that is not the inputs.
     """
     if not items:
@@ -236,12 +285,12 @@ def run_once(
         from ._journal import run_logged
 
         def run(rest: list[typing.Any], log: Log) -> Ended:
-            return _run_once(kind, func, rest, workers, bar, options, log)
+            return _run_once(kind, func, rest, workers, bar, options, log, start)
 
         return run_logged(kind, func, items, bar, options, run, stand_ins)
-    if _hec.in_worker() and workers == 1 and not options.bounded:
+    if _hec.in_worker() and min(workers, len(items)) == 1 and not options.bounded:
         return run_here(kind, func, items, bar, options)
-    results, failures = _run_once(kind, func, items, workers, bar, options)
+    results, failures = _run_once(kind, func, items, workers, bar, options, None, start)
     return conclude(results, failures, options)
 
 
@@ -258,13 +307,14 @@ def _run_once(
     bar: Bar,
     options: Options,
     log: Log | None = None,
+    start: str | None = None,
 ) -> Ended:
     if _hec.draining():  # workers that inherit a call begin as soon as they are there
         from ._here import skip
 
         return [None] * len(items), {i: skip(kind, func, items, i) for i in range(len(items))}
     call = make_call(kind, func, items, options, log=log)
-    pool = _hec.Pool(min(workers, len(items)), call)
+    pool = engine(min(workers, len(items)), start, call)
     try:
         with bar:
             drive(pool, call, bar, options)

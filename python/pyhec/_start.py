@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from . import _hec
 
@@ -39,6 +40,8 @@ _BENIGN = (
 )
 #: Those of them that run what a user wrote.
 _USERS = {"SubshellThread"}
+#: So many milliseconds a thread may take to be gone, before it counts.
+_MOMENTS = 10
 #: Native threads, by name: of ZeroMQ, which knows that it was forked; of jemalloc, which stops its
 #: own; of this library; and helpers of the kernel.
 _BENIGN_NATIVE = ("ZMQbg/", "jemalloc_bg_thd", "hec-", "iou-")
@@ -62,17 +65,29 @@ def wanted(start: str | None) -> str:
 
 def reason_against_fork() -> str | None:
     """Why this process should not be forked; None when it may be."""
+    if _numba_openmp():
+        return "Numba has used OpenMP here, and ends forked processes that use it"
     look = _hec.fork_look()
     if look is None:
         return None
+    reason = _weigh(look)
+    # A thread that was waited for, and has ended, is still there for a moment.
+    for _ in range(_MOMENTS):
+        if reason is None or look is None or look[0] is not None:
+            break
+        time.sleep(0.001)
+        look = _hec.fork_look()
+        reason = None if look is None else _weigh(look)
+    return reason
+
+
+def _weigh(look: tuple[str | None, int, list[tuple[int, str]]]) -> str | None:
     gpu, count, threads = look
     if gpu is not None:
         return f"{gpu} is in use in this process"
     if count < 0:
         return "the system does not tell what threads there are"
-    if count == 0:
-        return None
-    return _judge(count, dict(threads))
+    return _judge(count, dict(threads)) if count else None
 
 
 def _judge(count: int, threads: dict[int, str]) -> str | None:
@@ -87,8 +102,6 @@ def _judge(count: int, threads: dict[int, str]) -> str | None:
     native = [name for name in threads.values() if not name.startswith(_BENIGN_NATIVE)]
     count -= len(threads) - len(native)
     claimed = _claimed()
-    if _numba_openmp():
-        return "Numba has used OpenMP, and ends a forked process that does"
     if count <= claimed:
         return None
     names = sorted(set(native))
@@ -167,20 +180,22 @@ def engine(workers: int, start: str | None = None, call: _hec.Call | None = None
     _zygote.start()
     pool = _hec.Pool(workers, None, _zygote.start_data())
     if call is not None:
-        try:
-            pool.open(call)
-        except BaseException as e:
-            pool.close(True)
-            explain(e, reason)
-            raise
+        _send(pool, call, reason)
     return pool
 
 
-def explain(error: BaseException, reason: str | None) -> None:
-    """Adds to what could not be sent why it had to be."""
-    text = error.args[0] if error.args else None
-    if reason is not None and isinstance(text, str) and "start='fork'" not in text:
-        error.args = (
-            f"{text} (it had to be sent, since {reason}: start='fork' forks all the same)",
-            *error.args[1:],
-        )
+def _send(pool: _hec.Pool, call: _hec.Call, reason: str | None) -> None:
+    """Lets the workers begin with a call whose inputs they could not inherit."""
+    if reason is not None:
+        call.note = f"it has to be sent, since {reason}; start='fork' forks all the same"
+    try:
+        pool.open(call)
+    except Exception as e:
+        pool.close(True)
+        text = e.args[0] if e.args else None
+        if isinstance(text, str) and call.note is not None:  # the function cannot be sent
+            e.args = (f"{text} ({call.note})", *e.args[1:])
+        raise
+    except BaseException:
+        pool.close(True)
+        raise

@@ -16,8 +16,9 @@ TYPE_CHECKING = False  # as in typing, without the milliseconds that its import 
 if TYPE_CHECKING:
     import typing
 
-#: What takes long to import, and is imported in the zygote, once, where the process has it.
-_PRELOAD = ("numpy", "pandas")
+#: What takes long to import, and may be forked after that: imported in the zygote, once, where the
+#: process has it by then, so that no worker has to.
+_PRELOAD = {"numba", "numpy", "pandas", "scipy", "sklearn", "torch", "xarray"}
 #: The zygote's end of the socket.
 _SOCKET = 3
 
@@ -43,10 +44,21 @@ def start() -> None:
             "workers cannot be started: this interpreter does not know its own program "
             "(sys.executable), and the process must not be forked"
         )
-    preload = ["cloudpickle", *(name for name in _PRELOAD if name in sys.modules)]
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    code = _CODE.format(path=_path(), preload=preload, deaf=_hec.drain_signals())
+    code = _CODE.format(
+        path=_path(), preload=["cloudpickle", *_preload()], deaf=_hec.drain_signals()
+    )
     _hec.zygote_start([os.fsencode(a) for a in (sys.executable, *flags, "-c", code)])
+
+
+def _preload() -> list[str]:
+    """Packages and their parts, not the parts' parts: those come along."""
+    names = [name.split(".") for name in list(sys.modules)]
+    return [
+        ".".join(name)
+        for name in names
+        if name[0] in _PRELOAD and len(name) <= 2 and not name[-1].startswith("_")
+    ]
 
 
 def _path() -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import concurrent.futures
 
-from . import _hec, _options
+from . import _options
 from ._desk import Desk, Family
-from ._run import check_callable, worker_count
+from ._run import check_callable, engine, worker_count
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class Executor(concurrent.futures.Executor):
             futures = [executor.submit(fib, n) for n in values]
 
     max_workers: how many workers; None or 'max': all CPUs that were granted. They are forked here
-    and now. A task that ends its worker fails with pyhec.WorkerDied; the other tasks and the
-    executor are not affected.
+    and now; start: 'auto', 'fork' or 'zygote', see pyhec.start_method(). A task that ends its worker
+    fails with pyhec.WorkerDied; the other tasks and the executor are not affected.
 
     timeout=, memory=, retries=, backoff=, retry_on=, retry_memory=, verdicts= and deadline= hold
     for all tasks: see pyhec.Options. with_options() is for tasks that need others.
@@ -36,10 +36,12 @@ class Executor(concurrent.futures.Executor):
     def __init__(
         self,
         max_workers: int | str | None = None,
+        *,
+        start: str | None = None,
         **options: typing_extensions.Unpack[CallOptions],
     ) -> None:
         chosen = _options.take("Executor", options)
-        self._pool = _hec.Pool(worker_count(max_workers, "max_workers"))
+        self._pool = engine(worker_count(max_workers, "max_workers"), start)
         self._family = Family(self._pool)
         self._open_desk(chosen)
 

@@ -118,6 +118,7 @@ def parallelize(
     *,
     progress: bool = False,
     on_error: str = "finish",
+    start: str | None = None,
     **kwargs: typing.Any,
 ) -> typing.Any:
     """Runs func over slices of a list, array or DataFrame, on several cores.
@@ -135,6 +136,7 @@ def parallelize(
         ``pyhec.partial(error)`` has what there is) or 'raise' (at once).
     timeout, memory, retries, backoff, retry_on, retry_memory, deadline, journal, resume, tag: see
         pyhec.Options; a task is a chunk here. verdicts: returns a Verdict for every chunk, in order.
+    start: how workers come to be: 'auto', 'fork' or 'zygote', see pyhec.start_method().
     kwargs: for func. One that has a name of the above goes to func by functools.partial.
 
     Raises what func raised, with its traceback in the worker as the cause; pyhec.WorkerDied when
@@ -158,8 +160,9 @@ def parallelize(
     bar = Bar(progress, count, n, "item")
     if return_as == "dataframe" and not options.verdicts:
         call = functools.partial(_packed, call)
-        return _concat(run_once(_hec.MAP, call, chunks, workers, bar=bar, options=options), data)
-    parts = run_once(_hec.MAP, call, chunks, workers, bar=bar, options=options)
+    parts = run_once(_hec.MAP, call, chunks, workers, bar=bar, options=options, start=start)
+    if return_as == "dataframe" and not options.verdicts:
+        return _concat(parts, data)
     return parts if options.verdicts else _flatten(parts)
 
 
@@ -220,6 +223,7 @@ def batch_read_csv(
     *,
     n_cores: int | str | None = None,
     progress: bool = False,
+    start: str | None = None,
     **kwargs: typing.Any,
 ) -> pandas.DataFrame:
     """Reads all CSV files that match a pattern into one DataFrame, on several cores.
@@ -232,6 +236,7 @@ def batch_read_csv(
         group of files of about equal size, eight for each worker.
     journal, resume, tag: as there; then a task reads one file, which is known by its path, its size
         and the time of its last change.
+    start: how workers come to be: 'auto', 'fork' or 'zygote', see pyhec.start_method().
     kwargs: passed to pandas.read_csv() for every file.
 
     The rows are numbered 0, 1, 2, … unless index_col says otherwise.
@@ -257,6 +262,7 @@ def batch_read_csv(
     items = [(group, kwargs) for group in groups]
     bar = Bar(progress, len(items), len(paths), "file")
     parts = run_once(
-        _hec.STAR, _read_all, items, workers, bar=bar, options=options, stand_ins=stand_ins
-    )
+        _hec.STAR, _read_all, items, workers, bar=bar, options=options, stand_ins=stand_ins,
+        start=start,
+    )  # fmt: skip
     return _frames.join(parts, ignore_index=_renumbers(kwargs))

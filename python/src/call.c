@@ -107,8 +107,9 @@ static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_o
             return -1;
         PyErr_Fetch(&type, &why, &traceback);
         PyErr_NormalizeException(&type, &why, &traceback);
-        mark = PyObject_CallMethod(errors, "unsendable", "KOO", (unsigned long long)first + k,
-                                   PyList_GET_ITEM(list, k), why ? why : Py_None);
+        mark = PyObject_CallMethod(errors, "unsendable", "KOOO", (unsigned long long)first + k,
+                                   PyList_GET_ITEM(list, k), why ? why : Py_None,
+                                   c->note ? c->note : Py_None);
         Py_XDECREF(type);
         Py_XDECREF(why);
         Py_XDECREF(traceback);
@@ -440,6 +441,7 @@ static int call_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(c->known);
     Py_VISIT(c->judge);
     Py_VISIT(c->error);
+    Py_VISIT(c->note);
     Py_VISIT(c->journal);
     Py_VISIT(c->marks);
     return 0;
@@ -458,6 +460,7 @@ static int call_clear(PyObject *self)
     Py_CLEAR(c->known);
     Py_CLEAR(c->judge);
     Py_CLEAR(c->error);
+    Py_CLEAR(c->note);
     Py_CLEAR(c->journal);
     Py_CLEAR(c->marks);
     return 0;
@@ -523,6 +526,8 @@ static PyMemberDef call_members[] = {
      "A place for each task; None where there is no value (yet)."},
     {"failures", T_OBJECT, offsetof(hecmod_call, failures), READONLY,
      "Exceptions by the number of their task."},
+    {"note", T_OBJECT, offsetof(hecmod_call, note), 0,
+     "Why its inputs have to be sent, for the error of one that cannot be."},
     {"total", T_ULONGLONG, offsetof(hecmod_call, total), READONLY, "Tasks there are."},
     {"sent", T_ULONGLONG, offsetof(hecmod_call, sent), READONLY,
      "Tasks before this one have been packed for a worker."},

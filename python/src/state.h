@@ -216,6 +216,7 @@ typedef struct hecmod_call {
     uint64_t failed;         /* tasks that are over and have failed, those not begun not counted */
     bool dropped;            /* it is to be closed when the engine is free */
     PyObject *error;         /* an exception that a callback left, to be raised by the pool */
+    PyObject *note;          /* why its inputs have to be sent, as text, or NULL */
 } hecmod_call;
 
 extern PyType_Spec hecmod_call_spec;

@@ -167,10 +167,10 @@ static void keep_heap(void)
 
 PyObject *hecmod_thread_variables(void)
 {
-    static const char *const names[] = {"OMP_NUM_THREADS",        "OPENBLAS_NUM_THREADS",
-                                        "MKL_NUM_THREADS",        "BLIS_NUM_THREADS",
-                                        "NUMEXPR_NUM_THREADS",    "NUMBA_NUM_THREADS",
-                                        "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS"};
+    static const char *const names[] = {
+        "OMP_NUM_THREADS",        "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+        "BLIS_NUM_THREADS",       "NUMEXPR_NUM_THREADS",  "NUMBA_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS",    "POLARS_MAX_THREADS"};
     PyObject *found = PyDict_New();
 
     for (size_t i = 0; found && i < sizeof names / sizeof *names; i++) {

@@ -36,6 +36,8 @@ static int start_thread(hec__jwriter *w)
         return r;
     r = pthread_create(&w->thread, NULL, hec__jcommit_main, w);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r == 0)
+        pthread_setname_np(w->thread, "hec-journal"); /* who looks for threads knows ours by it */
     return r;
 }
 

@@ -18,14 +18,14 @@
 extern char **environ;
 
 /* The descriptors that go along. */
-enum { CONTROL, DATA, ARRAYS, BELL, START, FOLDER, WARDEN, REPORTS, STDERR, NFDS };
+enum { CONTROL, DATA, ARRAYS, BELL, START, FOLDER, WARDEN, REPORTS, STDOUT, STDERR, NFDS };
 
 typedef struct calling {
     uint32_t magic, number, nworkers;
     int32_t cpus;
     uint64_t store_bytes, arrays_size, warm_max;
     uint64_t environment, data; /* bytes of the two in the file START, one after the other */
-    uint64_t captures, reports; /* whether it has a descriptor 2 of its own, and a report */
+    uint64_t has_stdout, has_stderr, reports; /* whether there is such a descriptor */
     uint64_t has_affinity;
     cpu_set_t affinity; /* of this process: it may have changed since the zygote was started */
 } calling;
@@ -121,12 +121,16 @@ int hec__summon(hec_pool *p, uint32_t k, const hec__worker_start *start, hec__ch
                  .warm_max = p->warm_max,
                  .environment = p->start_environment,
                  .data = p->start_data,
-                 .captures = start->stderr_fd >= 0,
+                 .has_stdout = fcntl(STDOUT_FILENO, F_GETFD) >= 0,
+                 .has_stderr = start->stderr_fd >= 0 || fcntl(STDERR_FILENO, F_GETFD) >= 0,
                  .reports = start->reports_fd >= 0};
 
     /* What is not there has to be something that is. */
     fds[REPORTS] = c.reports ? start->reports_fd : p->watch.bell;
-    fds[STDERR] = c.captures ? start->stderr_fd : p->watch.bell;
+    fds[STDOUT] = c.has_stdout ? STDOUT_FILENO : p->watch.bell;
+    fds[STDERR] = !c.has_stderr           ? p->watch.bell
+                  : start->stderr_fd >= 0 ? start->stderr_fd
+                                          : STDERR_FILENO;
 
     c.has_affinity = sched_getaffinity(0, sizeof c.affinity, &c.affinity) == 0;
     return hec__zygote_fork(p->zygote, &c, sizeof c, fds, NFDS, ret, err);
@@ -140,6 +144,16 @@ static void take_environment(char *text, uint64_t size)
     clearenv();
     for (char *end = text + size; text < end; text += strlen(text) + 1)
         putenv(text);
+}
+
+/* Where the pool's process writes to now, which need not be where the zygote does. */
+static void take_stdout(int fd, bool is_there)
+{
+    if (is_there)
+        dup2(fd, STDOUT_FILENO);
+    else
+        close(STDOUT_FILENO);
+    close(fd);
 }
 
 static void be_worker(const hec__summons *s, const hec_runner *runner,
@@ -181,7 +195,8 @@ static void be_worker(const hec__summons *s, const hec_runner *runner,
     start.watch = (hec__watch){.epoll = -1, .bell = s->fds[BELL]};
     start.warden = (hec__watch){.epoll = -1, .bell = s->fds[WARDEN]};
     start.reports_fd = c.reports ? s->fds[REPORTS] : -1;
-    start.stderr_fd = c.captures ? s->fds[STDERR] : -1;
+    start.stderr_fd = c.has_stderr ? s->fds[STDERR] : -1;
+    take_stdout(s->fds[STDOUT], c.has_stdout);
     start.warm_max = c.warm_max;
     start.prepare = prepare;
     start.data = (char *)text + c.environment;

@@ -33,6 +33,7 @@ static const struct library {
     {.variable = "NUMBA_NUM_THREADS"},
     {.variable = "VECLIB_MAXIMUM_THREADS"},
     {.variable = "RAYON_NUM_THREADS"},
+    {.variable = "POLARS_MAX_THREADS"},
 };
 
 /* OpenBLAS ends its threads before a fork and starts them again, also when there is nothing to do,

@@ -244,12 +244,13 @@ def run_script(
     env: dict[str, str] | None = None,
     arguments: typing.Sequence[str] = (),
     status: int = 0,
+    seconds: float = PATIENCE_S,
 ) -> tuple[str, str]:
     """Runs a program to its end: output and errors. It must end with this status and leave no
     process behind.
     """
     with Script(folder, code, env=env, arguments=arguments) as script:
-        code_seen, out, err = script.finish()
+        code_seen, out, err = script.finish(seconds)
         assert code_seen == status, f"status {code_seen}\n{out}\n{err}"
         assert script.all_gone(2.0), "processes are left"
     return out, err

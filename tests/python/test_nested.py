@@ -39,9 +39,11 @@ def inner(x: int) -> tuple[list[int], list[int], list[int], int, list[int]]:
 def test_calls_inside_tasks_do_not_multiply(pool: Pool) -> None:
     for results in (Parallel(2)(delayed(inner)(x) for x in range(4)), pool.map(inner, range(4))):
         assert results == [
-            ([x, x + 1, x + 2], [1, x, x * x], [x, x], 1, [x]) for x in range(4)
+            ([x, x + 1, x + 2], [1, x, x * x], [x, x], results[x][3], [x]) for x in range(4)
         ]
-    assert pool.apply(pyhec.cpu_count) == 1
+        # Its own core, and that of the other worker only while that has nothing to do.
+        assert all(1 <= result[3] <= pyhec.cpu_count() for result in results)
+    assert 1 <= pool.apply(pyhec.cpu_count) <= pyhec.cpu_count()
     # One-shot calls in a worker run in it: no processes at all.
     assert pool.map(lambda x: Parallel("max")([delayed(os.getppid)()])[0], [0]) == [os.getpid()]
 
@@ -53,6 +55,52 @@ def test_three_levels_when_asked_for(pool: Pool) -> None:
     pids = np.ravel(Parallel(2)(delayed(level)(2) for _ in range(2)))
     assert len(pids) == 8
     assert pool.apply(lambda: len(children())) == 0
+
+
+@pytest.mark.parametrize("start", ["fork", "zygote"])
+def test_a_nested_call_has_the_cores_that_are_free(start: str) -> None:
+    cpus = pyhec.cpu_count()
+    if cpus < 2:
+        pytest.skip("hardware: one core")
+
+    def leaf(_: int) -> tuple[int, int]:
+        import os
+        import time
+
+        import pyhec
+
+        time.sleep(0.005)
+        return os.getpid(), pyhec.cpu_count()
+
+    def call(_: int) -> list[tuple[int, int]]:
+        return Parallel("max")(delayed(leaf)(i) for i in range(8 * cpus))
+
+    with Pool(1, start=start) as one:
+        for _ in range(3):  # what was taken is given back
+            found = one.apply(call, (0,))
+            assert len({pid for pid, _ in found}) == cpus
+            assert {free for _, free in found} == {1}  # below that nothing is left
+    with Pool(cpus, start=start) as full:
+        # Each of them may find others idle for a moment, but all have never more than there are.
+        results = full.map(call, range(4 * cpus))
+    assert all(1 <= len({pid for pid, _ in found}) <= cpus for found in results)
+
+
+def test_commands_and_native_loops_inside_tasks_take_of_the_same() -> None:
+    cpus = pyhec.cpu_count()
+
+    def task(wanted: int) -> tuple[int, int, int]:
+        from pyhec._run import Cores
+
+        with Cores(wanted) as cores:
+            within = pyhec.cpu_count()
+            results = pyhec.run_commands([["true"]] * 3, n_jobs=wanted)
+        return cores.count, within, len(results)
+
+    with Pool(1) as pool:
+        for _ in range(3):
+            assert pool.apply(task, (64,)) == (cpus, 1, 3)
+        assert pool.apply(pyhec.cpu_count) == cpus
 
 
 def test_errors_from_below_come_up(pool: Pool) -> None:
