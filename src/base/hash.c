@@ -11,7 +11,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-static_assert(sizeof(XXH3_state_t) <= sizeof(hec__hasher), "a hasher has room for XXH3's state");
+#define ALIGN 64u
+
+static_assert(sizeof(XXH3_state_t) + ALIGN <= sizeof(hec__hasher),
+              "a hasher has room for XXH3's state");
 static_assert(sizeof(XXH128_canonical_t) == HEC__HASH128_SIZE, "a key has 16 bytes");
 
 uint64_t hec__hash64(const void *data, size_t size, uint64_t seed)
@@ -27,9 +30,13 @@ void hec__hash128(const void *data, size_t size, unsigned char ret[HEC__HASH128_
     memcpy(ret, canonical.digest, HEC__HASH128_SIZE);
 }
 
-static XXH3_state_t *state_of(hec__hasher *h)
+/* The state wants to lie at a multiple of 64, which not every compiler's sanitizer grants a
+ * variable on the stack. */
+static XXH3_state_t *state_of(const hec__hasher *h)
 {
-    return (XXH3_state_t *)(void *)h->state;
+    uintptr_t at = ((uintptr_t)h->state + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1);
+
+    return (XXH3_state_t *)at;
 }
 
 void hec__hasher_init(hec__hasher *h, uint64_t seed)
@@ -47,5 +54,5 @@ void hec__hasher_add(hec__hasher *h, const void *data, size_t size)
 
 uint64_t hec__hasher_sum(const hec__hasher *h)
 {
-    return XXH3_64bits_digest((const XXH3_state_t *)(const void *)h->state);
+    return XXH3_64bits_digest(state_of(h));
 }

@@ -17,9 +17,9 @@ uint64_t hec__hash64(const void *data, size_t size, uint64_t seed);
 /* The canonical form, the more significant byte first. */
 void hec__hash128(const void *data, size_t size, unsigned char ret[HEC__HASH128_SIZE]);
 
-/* The same hash as hec__hash64() of bytes that come in pieces. */
+/* The same hash as hec__hash64() of bytes that come in pieces. Not to be copied. */
 typedef struct hec__hasher {
-    _Alignas(64) unsigned char state[640];
+    unsigned char state[704]; /* of it, what lies at a multiple of 64 */
 } hec__hasher;
 
 void hec__hasher_init(hec__hasher *h, uint64_t seed);

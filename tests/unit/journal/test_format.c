@@ -29,10 +29,11 @@ static void put(uint16_t kind, const hec_journal_entry *entries, uint32_t n,
     hec__jhead h = {.kind = kind,
                     .nentries = n,
                     .nparts = m,
-                    .seq = ++seq,
-                    .time_ns = 1700000001000000000u + seq};
+                    .seq = seq + 1,
+                    .time_ns = 1700000001000000000u + seq + 1};
     unsigned char *data;
 
+    seq++;
     hec__jparts_size(parts, m, n, &h.size);
     data = out + used + hec__jtop_size(&h);
     memset(data, 0, h.size);
