@@ -114,6 +114,8 @@ void hec__measure_at(hec__measure *m, uint64_t task)
     hec__memory memory;
     uint64_t now;
 
+    /* The time that is about to be written is not that of the task before. */
+    atomic_store_explicit(&m->slot->task, 0, memory_order_relaxed);
     if (m->measured)
         hec__measure_end(m);
     if (m->limits.memory_bytes)
@@ -123,7 +125,8 @@ void hec__measure_at(hec__measure *m, uint64_t task)
         atomic_store_explicit(&m->slot->cpu_ns, m->spent_ns, memory_order_relaxed);
     now = hec__now_ns();
     atomic_store_explicit(&m->slot->limits, m->word, memory_order_relaxed);
-    atomic_store_explicit(&m->slot->since_ns, now, memory_order_relaxed);
+    /* Release: who reads it reads that the task before is over. */
+    atomic_store_explicit(&m->slot->since_ns, now, memory_order_release);
     m->runs = true;
     m->task = task;
     m->now = (hec__used){.began_ns = now};

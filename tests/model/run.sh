@@ -78,5 +78,10 @@ check holds stack 'no block is lost or freed twice when a holder dies'
 check fails stack 'found: burying without collecting' -DNO_COLLECT
 check fails stack 'found: a push without compare-and-swap' -DPLAIN_PUSH
 check holds stack 'no block is freed while held when its maker dies' -DMAKER_DIES
+check holds sentence 'who is blamed was over the limit, and runs when it dies'
+check fails sentence 'found: a time beside the number of the task before' -DNO_ZERO
+check fails sentence 'found: a task written before its time' -DTASK_FIRST
+check fails sentence 'found: a sentence for whoever runs' -DNO_COMPARE
+check fails sentence 'found: a sentence for a number that is used again' -DNO_SINCE
 echo "1..$n"
 exit $failed
