@@ -30,7 +30,7 @@ PRELUDE = """
 import sys, time
 count, width, megabytes = map(int, sys.argv[1:4])
 memory = bytearray(b"x") * (megabytes << 20)
-commands = [["/bin/true"]] * count
+commands = [["/bin/true", "1"]] * count
 """
 TIMED = """
 began = time.perf_counter()
@@ -65,7 +65,7 @@ def shell(line: str) -> str:
     )
 
 
-def ways(folder: pathlib.Path, libhec: pathlib.Path) -> dict[str, list[str]]:
+def ways(folder: pathlib.Path, libhec: pathlib.Path, hec: pathlib.Path) -> dict[str, list[str]]:
     """The command of each way, to be followed by count, width, megabytes."""
     compiler = shlex.split(os.environ.get("CC") or "cc")
     made: dict[str, list[str]] = {}
@@ -89,6 +89,8 @@ def ways(folder: pathlib.Path, libhec: pathlib.Path) -> dict[str, list[str]]:
         build("libhec (hec/command.h)", "hec_loop.c", *options)
     for name, (before, body) in PYTHON.items():
         script(name, before + PRELUDE + TIMED.format(body=body))
+    if hec.exists():
+        script("hec map", shell("seq {count} | " + f"{hec} map -j {{width}} {COMMAND}"))
     script("xargs -P", shell("seq {count} | xargs -P {width} -n 1 " + COMMAND))
     if shutil.which("parallel"):
         script("GNU parallel", shell("seq {count} | parallel -j {width} " + COMMAND))
@@ -101,7 +103,7 @@ def measure(command: list[str], count: int, width: int, megabytes: int) -> tuple
     """
     tail = [str(count), str(width), str(megabytes)]
     if not command[0].endswith(pathlib.Path(sys.executable).name):
-        tail.append(COMMAND)
+        tail += [COMMAND, "1"]  # an argument, as those have that make commands of lines
     before = os.times()
     done = subprocess.run([*command, *tail], capture_output=True, text=True, timeout=900)
     after = os.times()
@@ -119,12 +121,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--memory", type=int, nargs="+", default=[0, 4096], metavar="MB")
     parser.add_argument("--libhec", type=pathlib.Path, default=HERE.parent / "build" / "libhec.a")
+    parser.add_argument("--hec", type=pathlib.Path, default=HERE.parent / "build" / "cli" / "hec")
     parser.add_argument("--only", nargs="+", metavar="TEXT", help="ways whose name contains this")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         made = {
             name: command
-            for name, command in ways(pathlib.Path(folder), args.libhec).items()
+            for name, command in ways(pathlib.Path(folder), args.libhec, args.hec).items()
             if name == BASE or not args.only or any(text in name for text in args.only)
         }
         runs: dict[tuple[str, int], list[tuple[float, float]]] = {}

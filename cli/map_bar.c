@@ -78,7 +78,7 @@ static uint64_t ended(const map_run *run)
     return run->done + run->failed + run->cancelled;
 }
 
-/* "1m 20s left"; "" while that cannot be said. */
+/* ", 1m 20s left"; "" while that cannot be said. */
 static void time_left(const map_run *run, uint64_t now, char *buf, size_t size)
 {
     uint64_t n = ended(run);
@@ -93,7 +93,7 @@ static void time_left(const map_run *run, uint64_t now, char *buf, size_t size)
              out_seconds((unsigned long long)(seconds + 0.5), text, sizeof text));
 }
 
-/* The numbers: "120/1000 done, 3 failed, 4 running, 1m 20s left". */
+/* The numbers: "120/1000 done, 3 failed, 4 running, 20s gone, 1m 20s left". */
 static void numbers(const map_bar *bar, uint64_t now, char *buf, size_t size)
 {
     const map_run *run = bar->run;
@@ -106,8 +106,8 @@ static void numbers(const map_bar *bar, uint64_t now, char *buf, size_t size)
     if (run->n_again)
         snprintf(again, sizeof again, ", %" PRIu64 " to be tried again", run->n_again);
     time_left(run, now, left, sizeof left);
-    snprintf(buf, size, "%" PRIu64 "%s done%s, %" PRIu32 " running%s, %s%s", run->done, of, failed,
-             hec_commands_running(run->engine), again,
+    snprintf(buf, size, "%" PRIu64 "%s done%s, %" PRIu32 " running%s, %s gone%s", run->done, of,
+             failed, hec_commands_running(run->engine), again,
              out_seconds((now - run->began_ns) / 1000000000u, spent, sizeof spent), left);
 }
 

@@ -301,8 +301,11 @@ int map_finish(map_run *run)
     tell_failures(run);
     if (status)
         return status;
-    if (sig)
+    if (sig) {
+        out_complain("interrupted: %" PRIu64 " task%s done", run->done,
+                     run->done == 1 ? " was" : "s were");
         return 128 + sig;
+    }
     if ((run->drained || run->out_of_time) && something_is_left(run)) {
         tell_what_is_left(run);
         return STATUS_AGAIN;
