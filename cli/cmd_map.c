@@ -16,6 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A twentieth of the time that is left, at most so many seconds, is kept for coming to an end. */
+#define MARGIN_MOST_S 30
+
 enum {
     OPT_ARG_FILE,
     OPT_NULL,
@@ -187,6 +190,7 @@ static int ask_machine(map_options *o)
     hec_topology *t;
     hec_error err;
     int64_t left;
+    uint64_t margin;
     struct timespec now;
 
     if (hec_topology_read(NULL, &t, &err) < 0)
@@ -198,7 +202,8 @@ static int ask_machine(map_options *o)
     hec_topology_destroy(t);
     if (left >= 0) {
         clock_gettime(CLOCK_MONOTONIC, &now);
-        o->deadline_ns = ((uint64_t)now.tv_sec + (uint64_t)left) * 1000000000u + 1;
+        margin = left / 20 < MARGIN_MOST_S ? (uint64_t)left * 50 : MARGIN_MOST_S * 1000u;
+        o->deadline_ns = ((uint64_t)now.tv_sec * 1000 + (uint64_t)left * 1000 - margin) * 1000000u;
     }
     return 0;
 }
