@@ -272,7 +272,9 @@ def frames(python_stack: str) -> list[str]:
 
 
 #: Files of this package in whose functions workers are forked.
-_DRIVERS = ("_run.py", "_pool.py", "_stream.py", "_desk.py", "_zygote.py", "executor.py")
+_DRIVERS = (
+    "_run.py", "_pool.py", "_start.py", "_stream.py", "_desk.py", "_zygote.py", "executor.py",
+)  # fmt: skip
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
