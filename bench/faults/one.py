@@ -41,13 +41,18 @@ def goes_on() -> bool:
         return False
 
 
+def shortened(text: str) -> str:
+    """Its first lines."""
+    return text if len(text) <= 800 else text[:800].rpartition("\n")[0] or text[:800]
+
+
 def summary(kept: Kept, seconds: float) -> dict[str, Any]:
     """What the caller of the call knows after it."""
     error = kept.first_error()
     return {"good": kept.good, "wrong": kept.wrong, "seconds": round(seconds, 3),
             "failed": len(kept.failures), "others_failed": len(set(kept.failures) - {BAD}),
             "named": kept.names_the_bad(), "error": type(error).__name__ if error else "",
-            "text": said(error)[:2000], "goes_on": goes_on()}
+            "text": shortened(said(error)), "goes_on": goes_on()}
 
 
 def inputs(fault: Fault, tool: str) -> Sequence[Any]:

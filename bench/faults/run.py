@@ -29,6 +29,16 @@ from bench.faults.base import TASKS  # noqa: E402
 from bench.faults.watch import Watch  # noqa: E402
 
 
+def anonymous(value: Any) -> Any:
+    """The same without the names of this machine's folders, since results are meant to be shared."""
+    if isinstance(value, dict):
+        return {key: anonymous(v) for key, v in value.items()}
+    if isinstance(value, str):
+        for folder, name in ((sys.prefix, "ENV"), (str(ROOT), "."), (sys.base_prefix, "PYTHON")):
+            value = value.replace(folder, name)
+    return value
+
+
 def observed(watch: Watch, status: str, ending: str) -> dict[str, Any]:
     """What is to be said of a program that has been watched to its end, or to a limit."""
     step = watch.step
@@ -43,8 +53,8 @@ def observed(watch: Watch, status: str, ending: str) -> dict[str, Any]:
         record["seconds"] = round(after_s, 3)
         record["tracebacks"] = output.count("Traceback (most recent call last)")
     record["last_words"] = bench_run.last_words(output)
-    record["output"] = output[-2000:]
-    return record
+    record["output"] = output[-500:].partition("\n")[2]  # whole lines
+    return dict(anonymous(record))
 
 
 def measure(fault: str, tool: str, workers: int, patience: float) -> dict[str, Any]:
