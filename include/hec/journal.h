@@ -239,8 +239,8 @@ HEC_API void hec_journal_info_get(hec_journal *j, hec_journal_info *ret_info);
  *
  * A failure to write that came up since, in whatever append, is told here and by
  * hec_journal_sync(): with errno in err->sys and "no space left", say, in its text. From then on
- * nothing is written any more, every further call fails in the same way, and what was on disk stays
- * acknowledged; open the journal again to go on.
+ * nothing is written any more, every further append fails in the same way, and what was on disk
+ * stays acknowledged (a sync up to there still returns 0); open the journal again to go on.
  * HEC_EINVAL: no entry, too many, or the journal is read only. HEC_ENOMEM: nothing happened. */
 HEC_API int hec_journal_append(hec_journal *j, const hec_journal_entry *entries, uint32_t n,
                                const hec_journal_part *parts, uint32_t m, uint64_t *ret_seq,
