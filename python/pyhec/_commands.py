@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import typing_extensions
 
     from ._ledger import Ledger
-    from ._options import Options, RetryOptions, Seconds
+    from ._options import CommandOptions, Options, Seconds
 
     Argument = typing.Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
     Command = typing.Union[str, bytes, typing.Sequence[Argument]]
@@ -45,8 +45,8 @@ class CommandResult:
     long it took; cpu_seconds: processor time, with that of the processes it waited for; started:
     when, as time.time() counts. max_rss: the largest memory of one of its processes in bytes, None
     where that was not more than this process had, because the system then cannot tell. truncated:
-    it wrote more than max_output, or than there was memory for; timed_out: it was ended because its
-    time was up.
+    it wrote more than max_output, or than there was memory for; timed_out, over_memory: it was
+    ended because its time was up, or because it took more memory than its limit.
     """
 
     __slots__ = (
@@ -60,6 +60,7 @@ class CommandResult:
         "max_rss",
         "truncated",
         "timed_out",
+        "over_memory",
     )
 
     def __init__(
@@ -74,6 +75,7 @@ class CommandResult:
         max_rss: int,
         truncated: bool,
         timed_out: bool,
+        over_memory: bool = False,
     ) -> None:
         self.args: Command = args
         self.returncode = returncode
@@ -85,6 +87,7 @@ class CommandResult:
         self.max_rss = max_rss or None
         self.truncated = truncated
         self.timed_out = timed_out
+        self.over_memory = over_memory
 
     def __repr__(self) -> str:
         return (
@@ -253,6 +256,7 @@ class _Run:
             _changes(env),
             input,
             -(-options.timeout_ns // 1_000_000),
+            options.memory_bytes,
         )
 
     def _judge(
@@ -262,7 +266,9 @@ class _Run:
         attempts = self.source.attempts(index)
         if why is not None:
             return _errors.command_refused(index, result, why, errno, attempts)
-        if self._check and (result.returncode != 0 or result.timed_out):
+        if self._check and (
+            result.returncode != 0 or result.timed_out or result.over_memory
+        ):
             return _errors.command_failed(index, result, self._timeout, attempts)
         return None
 
@@ -302,11 +308,11 @@ class _Run:
 
 def _take(where: str, given: dict[str, typing.Any], on_error: str, progress: bool) -> Options:
     options = _options.take(where, given, on_error, progress)
-    if options.memory_bytes or options.verdicts:
+    if options.verdicts or options.retry_memory:
         raise ValueError(
-            f"{where}() takes no memory=: let a shell set it, as 'ulimit -v 2000000; exec program'"
-            if options.memory_bytes
-            else f"{where}() takes no verdicts=: a CommandResult says what became of a command"
+            f"{where}() takes no verdicts=: a CommandResult says what became of a command"
+            if options.verdicts
+            else f"{where}() takes no retry_memory=: all commands have the same limit"
         )
     return options
 
@@ -325,7 +331,7 @@ def run_commands(
     check: bool = True,
     progress: bool = False,
     on_error: str = "finish",
-    **options: typing_extensions.Unpack[RetryOptions],
+    **options: typing_extensions.Unpack[CommandOptions],
 ) -> list[typing.Any]:
     """Runs many commands, n_jobs at a time, and returns a CommandResult for each, in order.
 
@@ -347,8 +353,8 @@ def run_commands(
     failed, and so a CommandError is raised; False: the result tells. A command that cannot be
     started has failed in any case. on_error: 'finish' runs the others and raises at the end,
     'raise' raises at once and ends the others, 'return' puts the exceptions in the results' places.
-    progress: shows a bar (needs tqdm). retries, backoff, retry_on, deadline, journal, resume, tag:
-    see pyhec.Options.
+    progress: shows a bar (needs tqdm). memory, retries, backoff, retry_on, deadline, journal,
+    resume, tag: see pyhec.Options.
     """
     chosen = _take("run_commands", {"timeout": timeout, **options}, on_error, progress)
     if progress and _length(commands) is None:
@@ -408,7 +414,7 @@ def iter_commands(
     input: str | bytes | None = None,
     check: bool = True,
     progress: bool = False,
-    **options: typing_extensions.Unpack[RetryOptions],
+    **options: typing_extensions.Unpack[CommandOptions],
 ) -> collections.abc.Iterator[CommandResult]:
     """As run_commands, but gives the results one by one: in the order of the commands, or, with
     ordered=False, as they end. The commands may be infinite: only a window of them is pulled

@@ -474,6 +474,8 @@ def command_failed(
     word = "killed"
     if result.timed_out:
         word, how = "timed out", f"was ended because it took longer than {timeout:g} s"
+    elif result.over_memory:
+        word, how = "over memory", "was ended because it took more memory than its limit"
     elif result.returncode is None:
         how = "ended in a way the system did not tell (this program reaps its children itself)"
     elif result.returncode < 0:

@@ -228,6 +228,7 @@ class Commands:
         env: list[bytes] | None = None,
         input: bytes | None = None,
         timeout_ms: int = 0,
+        memory: int = 0,
     ) -> None: ...
     def step(
         self, upto: int = ..., timeout_ms: int = -1, /

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
         resume: str
         tag: object
 
+    class CommandOptions(RetryOptions, total=False):
+        """What a call of commands takes beside its own."""
+
+        memory: int | str | None
+
     class CallOptions(RetryOptions, total=False):
         """What a call of functions takes beside progress= and on_error=."""
 

@@ -18,7 +18,7 @@ typedef struct hecmod_commands {
     Py_buffer input;
     bool has_input, capture, text, busy;
     size_t limit;
-    uint64_t timeout_ms;
+    uint64_t timeout_ms, memory_bytes;
     uint64_t upto;                      /* commands from this number on have to wait */
     PyObject *type, *value, *traceback; /* an exception to be raised by the next step */
     PyThreadState *saved;               /* while waiting */
@@ -150,6 +150,7 @@ static int next(void *ctx, uint64_t task, hec_command *command)
     command->env = c->envp;
     command->cwd = c->cwd ? PyBytes_AS_STRING(c->cwd) : NULL;
     command->timeout_ms = c->timeout_ms;
+    command->memory_bytes = c->memory_bytes;
     if (c->has_input)
         command->in = (hec_input){HEC_STREAM_MEMORY, 0, c->input.buf, (size_t)c->input.len};
     command->out.kind = command->err.kind = c->capture ? HEC_STREAM_MEMORY : HEC_STREAM_INHERIT;
@@ -185,12 +186,13 @@ static int end(void *ctx, const hec_command_end *e)
 
     if (given)
         what = Py_BuildValue(
-            "K(ONNNdddKOO)zi", (unsigned long long)e->task, given, returncode_of(e),
+            "K(ONNNdddKOOO)zi", (unsigned long long)e->task, given, returncode_of(e),
             captured(c, &e->out), captured(c, &e->err), (double)e->duration_ns / 1e9,
             (double)e->cpu_ns / 1e9, (double)e->started_ns / 1e9, (unsigned long long)e->max_rss,
             e->out.total > e->out.size || e->err.total > e->err.size ? Py_True : Py_False,
-            e->verdict == HEC_TASK_TIMED_OUT ? Py_True : Py_False, e->error ? e->error->text : NULL,
-            e->error ? (int)e->error->sys : 0);
+            e->verdict == HEC_TASK_TIMED_OUT ? Py_True : Py_False,
+            e->verdict == HEC_TASK_OVER_MEMORY ? Py_True : Py_False,
+            e->error ? e->error->text : NULL, e->error ? (int)e->error->sys : 0);
     else if (!PyErr_Occurred())
         PyErr_SetString(PyExc_RuntimeError, "a command ended that was not given");
     if (what)
@@ -354,12 +356,12 @@ static int set_options(hecmod_commands *c, PyObject *source, PyObject *cwd, PyOb
 
 static int commands_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"width", "source", "capture", "text",       "limit",
-                            "cwd",   "env",    "input",   "timeout_ms", NULL};
+    static char *names[] = {"width", "source", "capture",    "text",   "limit", "cwd",
+                            "env",   "input",  "timeout_ms", "memory", NULL};
     hecmod_commands *c = (hecmod_commands *)self;
     hec_commands_options o = {.ops = &ops, .ctx = c};
     PyObject *source, *cwd = Py_None, *env = Py_None, *input = Py_None;
-    unsigned long long timeout_ms = 0;
+    unsigned long long timeout_ms = 0, memory = 0;
     int capture = 1, text = 1;
     Py_ssize_t limit = 0;
     hec_error err = {0};
@@ -368,13 +370,15 @@ static int commands_init(PyObject *self, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_RuntimeError, "Commands are made once");
         return -1;
     }
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "IO|ppnOOOK:Commands", names, &o.width, &source,
-                                     &capture, &text, &limit, &cwd, &env, &input, &timeout_ms))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "IO|ppnOOOKK:Commands", names, &o.width, &source,
+                                     &capture, &text, &limit, &cwd, &env, &input, &timeout_ms,
+                                     &memory))
         return -1;
     c->capture = capture;
     c->text = text;
     c->limit = limit > 0 ? (size_t)limit : 0;
     c->timeout_ms = timeout_ms;
+    c->memory_bytes = memory;
     if (set_options(c, source, cwd, env, input) < 0)
         return -1;
     if (hec_commands_create(&o, &c->engine, &err) < 0) {
@@ -449,10 +453,10 @@ static PyGetSetDef commands_getset[] = {
 };
 
 static PyType_Slot commands_slots[] = {
-    {Py_tp_doc,
-     "Commands(width, source, capture=True, text=True, limit=0, cwd=None, env=None, "
-     "input=None, timeout_ms=0)\n\nPrograms, so many at a time. A source that has none at "
-     "present, and may have some later, gives this type instead of one."},
+    {Py_tp_doc, "Commands(width, source, capture=True, text=True, limit=0, cwd=None, env=None, "
+                "input=None, timeout_ms=0, memory=0)\n\nPrograms, so many at a time. A source that "
+                "has none at "
+                "present, and may have some later, gives this type instead of one."},
     {Py_tp_new, PyType_GenericNew},
     {Py_tp_init, commands_init},
     {Py_tp_dealloc, commands_dealloc},

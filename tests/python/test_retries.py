@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sys
 import time
 import typing
 
@@ -209,6 +210,20 @@ def test_views_of_an_executor(tmp_path: pathlib.Path) -> None:
     assert slow.done() and slow.exception() is None
     with pytest.raises(RuntimeError, match="after shutdown"):
         other.submit(abs, 1)
+
+
+def test_commands_have_a_limit_of_memory() -> None:
+    hog = "import time; x = bytearray(b'x') * (300 << 20); time.sleep(60)"
+    commands = [[sys.executable, "-c", "pass"], [sys.executable, "-c", hog]]
+    with pytest.raises(pyhec.CommandError, match="took more memory than its limit") as caught:
+        pyhec.run_commands(commands, memory="100M")
+    assert caught.value.index == 1 and caught.value.result.over_memory
+    of = pyhec.verdict(caught.value)
+    assert of is not None and of.word == "over memory"
+    results = pyhec.run_commands(commands, memory="100M", check=False)
+    assert [r.over_memory for r in results] == [False, True]
+    with pytest.raises(ValueError, match="no verdicts"):
+        pyhec.run_commands(commands, verdicts=True)
 
 
 def test_commands_are_run_again(tmp_path: pathlib.Path) -> None:
