@@ -322,8 +322,14 @@ class _Walk:
             code = ("method", what.__func__, of)
             return code, (self._value("the object", what.__self__, unit.data_refs),)
         if isinstance(what, functools.partial):
-            arguments = self._value("an argument", (what.args, what.keywords), unit.data_refs)
-            return ("partial",), (what.func, arguments)
+            keywords = what.keywords
+            self.facts.append((_Length(keywords).get, "", len(keywords)))
+            self.facts += [(keywords.get, name, value) for name, value in keywords.items()]
+            arguments = tuple(
+                self._value("an argument", a, unit.data_refs)
+                for a in (*what.args, *(keywords[name] for name in sorted(keywords)))
+            )
+            return ("partial",), (what.func, len(what.args), sorted(keywords), arguments)
         if isinstance(what, (staticmethod, classmethod)):
             return (type(what).__name__, what.__func__), ()
         if isinstance(what, property):
@@ -490,6 +496,18 @@ class _Cell:
             return self.cell.cell_contents
         except ValueError:
             return _MISSING
+
+
+class _Length:
+    """How many there are in a dict, to be compared later."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: dict[str, typing.Any]) -> None:
+        self.items = items
+
+    def get(self, _name: str) -> int:
+        return len(self.items)
 
 
 def _joined(digests: list[tuple[bytes, bool]]) -> bytes:

@@ -362,9 +362,11 @@ class Log:
 
     # -- single tasks, as they come --
 
-    def begin_stream(self) -> None:
-        """For look()."""
+    def begin_stream(self, func: typing.Any = None) -> None:
+        """For look(). func: the function of all tasks, where it is one."""
         self.numbers, self.marks = {}, {}
+        if func is not None:
+            self._keys.fix(func)
 
     def look(
         self, kind: int, func: typing.Any, item: typing.Any, number: int, index: int

@@ -48,8 +48,15 @@ class Keys:
         #: name -> codes of the functions whose keys were made
         self.names: dict[str, set[bytes]] = {}
         self._prefixes: dict[_code.Source, bytes] = {}
+        self._fixed: tuple[typing.Any, bytes] | None = None
+
+    def fix(self, function: typing.Any) -> None:
+        """The workers get this function as it is now: it need not be looked at again."""
+        self._fixed = function, self._prefix(function)
 
     def _prefix(self, function: typing.Any) -> bytes:
+        if self._fixed is not None and self._fixed[0] is function:
+            return self._fixed[1]
         source = _code.source_of(function)
         prefix = self._prefixes.get(source)
         if prefix is None:

@@ -62,14 +62,18 @@ def run_list(
     return conclude(*run(items), options)
 
 
-def open_log(options: Options) -> Log | None:
+def open_log(options: Options, func: typing.Any = None) -> Log | None:
     """What a stream of tasks has in its journal; None where it has none."""
     if options.journal is None:
         return None
     from ._journal import Log
 
     log = Log(options)
-    log.begin_stream()
+    try:
+        log.begin_stream(func)
+    except BaseException:
+        log.close()
+        raise
     return log
 
 
@@ -211,7 +215,7 @@ def stream(
     WINDOW inputs have been pulled whose results were not yielded, fewer if they are large. The
     first thing it yields is None: by then the workers have begun.
     """
-    log = open_log(options)
+    log = open_log(options, func)
     inputs = _Inputs(kind, func, iterable, log)
     call = make_call(kind, func, inputs.items, options, stream=True, log=log)
     order, window = _Order(ordered), _Window(len(pool.pids()), options.verdicts)

@@ -165,6 +165,8 @@ def test_what_a_function_closes_over_is_data(tmp_path: pathlib.Path) -> None:
         (module.Model(1).run, module.Model(2).run),
         (module.Model(1), module.Model(2)),
         (functools.partial(pow, 2), functools.partial(pow, 3)),
+        (functools.partial(pow, mod=2), functools.partial(pow, mod=3)),
+        (functools.partial(pow, 2), functools.partial(pow, mod=2)),
         (functools.partial(module.make(1)), functools.partial(module.make(2))),
     ):
         assert parts(one)[0] != parts(other)[0], "another site: nothing was edited"
@@ -352,3 +354,15 @@ def test_all_kinds_of_own_classes(tmp_path: pathlib.Path) -> None:
     assert key(abs, one.Node()) == key(abs, same.Node())
     assert key(abs, one.Data(5)) == key(abs, same.Data(5)) != key(abs, one.Data(6))
     assert key(abs, one.Node()) != key(abs, other.Node()), "an argument's class is part of it"
+
+
+def test_a_partial_is_looked_at_once_and_again_when_it_has_changed() -> None:
+    work = functools.partial(pow, 2, mod=5)
+    assert _code.source_of(work) is _code.source_of(work)
+    before = key(work)
+    work.keywords["mod"] = 7
+    assert key(work) != before
+    work.keywords["mod"] = 5
+    assert key(work) == before
+    work.keywords["more"] = 1
+    assert key(work) != before
