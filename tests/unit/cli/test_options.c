@@ -84,7 +84,7 @@ static void operands(void)
 {
     char *words[] = {W("cmd"), W("{}"), W(":::"),  W("a"), W("b"), W(":::+"),
                      W("1"),   W("2"),  W("::::"), W("f"), W("g"), W(":::")};
-    map_source s[12];
+    map_source s[12] = {{0}};
     map_options o = {.sources = s};
     char *late[] = {W(":::+"), W("a")}, *no_file[] = {W("::::")};
 
