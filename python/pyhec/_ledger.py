@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ._options import Options
 
 #: Numbers of verdicts, and kinds of parts: see docs/formats/journal-v1.md.
-_DONE, _KILLED, _EXITED, _REFUSED, _TIMED_OUT = 1, 3, 4, 5, 6
+_DONE, _KILLED, _EXITED, _REFUSED, _TIMED_OUT, _OVER_MEMORY = 1, 3, 4, 5, 6, 8
 _MESSAGE, _ARGS, _STDERR, _TEXT = 4, 5, 7, 1
 _STDERR_MAX = 65536
 
@@ -74,6 +74,8 @@ class Ledger:
         verdict, detail = _EXITED, result.returncode or 0
         if result.timed_out:
             verdict, detail = _TIMED_OUT, 0
+        elif result.over_memory:
+            verdict, detail = _OVER_MEMORY, 0
         elif isinstance(failure, _errors.CommandError) and failure.errno is not None:
             verdict, detail = _REFUSED, 0
         elif result.returncode is None:

@@ -212,7 +212,7 @@ def test_views_of_an_executor(tmp_path: pathlib.Path) -> None:
         other.submit(abs, 1)
 
 
-def test_commands_have_a_limit_of_memory() -> None:
+def test_commands_have_a_limit_of_memory(tmp_path: pathlib.Path) -> None:
     hog = "import time; x = bytearray(b'x') * (300 << 20); time.sleep(60)"
     commands = [[sys.executable, "-c", "pass"], [sys.executable, "-c", hog]]
     with pytest.raises(pyhec.CommandError, match="took more memory than its limit") as caught:
@@ -222,6 +222,8 @@ def test_commands_have_a_limit_of_memory() -> None:
     assert of is not None and of.word == "over memory"
     results = pyhec.run_commands(commands, memory="100M", check=False)
     assert [r.over_memory for r in results] == [False, True]
+    with pytest.raises(pyhec.CommandError, match="more memory"):
+        pyhec.run_commands(commands, memory="100M", journal=tmp_path / "journal")
     with pytest.raises(ValueError, match="no verdicts"):
         pyhec.run_commands(commands, verdicts=True)
 
