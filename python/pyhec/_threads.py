@@ -37,6 +37,9 @@ def _numba(config: typing.Any, n: int) -> bool:
     """
     parallel = sys.modules.get("numba.np.ufunc.parallel")
     if parallel is None or not getattr(parallel, "_is_initialized", False):
+        config.NUMBA_NUM_THREADS = min(n, int(config.NUMBA_NUM_THREADS))
+        if parallel is not None:  # it has looked there when it was imported
+            parallel.NUM_THREADS = config.NUMBA_NUM_THREADS
         return True
     parallel.set_num_threads(min(n, int(config.NUMBA_NUM_THREADS)))
     return False
