@@ -35,7 +35,7 @@ def _numba(config: typing.Any, n: int) -> bool:
     """Once its threads have run Numba refuses another number in the environment, and can only be
     told to use fewer of them.
     """
-    parallel = sys.modules.get("numba.np.ufunc.parallel")
+    parallel: typing.Any = sys.modules.get("numba.np.ufunc.parallel")
     if parallel is None or not getattr(parallel, "_is_initialized", False):
         config.NUMBA_NUM_THREADS = min(n, int(config.NUMBA_NUM_THREADS))
         if parallel is not None:  # it has looked there when it was imported
