@@ -177,8 +177,15 @@ def engine(workers: int, start: str | None = None, call: _hec.Call | None = None
         return _hec.Pool(workers, call)
     from . import _zygote
 
-    _zygote.start()
-    pool = _hec.Pool(workers, None, _zygote.start_data())
+    for tries_left in (2, 1, 0):
+        try:
+            _zygote.start()
+            pool = _hec.Pool(workers, None, _zygote.start_data())
+            break
+        except OSError:
+            # Somebody may have killed it meanwhile, as the system does for want of memory.
+            if not tries_left:
+                raise
     if call is not None:
         _send(pool, call, reason)
     return pool
