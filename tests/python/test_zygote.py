@@ -156,6 +156,24 @@ def test_a_zygote_that_is_killed_is_replaced() -> None:
     assert Parallel(2)(delayed(abs)(-i) for i in range(5)) == [0, 1, 2, 3, 4]
 
 
+def test_a_zygote_that_is_killed_while_a_pool_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pyhec import _zygote
+
+    killed: list[int] = []
+    real = _zygote.start_data
+
+    def kill_it_first() -> bytes:
+        if not killed:
+            killed.append(_hec.zygote_pid())
+            os.kill(killed[0], signal.SIGKILL)
+        return real()
+
+    monkeypatch.setattr(_zygote, "start_data", kill_it_first)
+    with Pool(2) as pool:
+        assert pool.map(abs, [-1, -2]) == [1, 2]
+    assert killed and _hec.zygote_pid() != killed[0]
+
+
 def test_nothing_grows() -> None:
     def everything() -> None:
         Parallel(2)(delayed(np.ones)(1 << 16) for _ in range(4))
