@@ -138,6 +138,10 @@ def run_tasks(how: str, seed: int, account: Account, options: Options) -> None:
             if error.signal not in FOREIGN:
                 raise
             salvage(account, error)
+        except OSError as error:
+            # A zygote that was killed each of the three times that it was started.
+            if "the zygote" not in str(error):
+                raise
 
 
 def judge(account: Account, i: int, result: Any) -> None:
