@@ -133,8 +133,18 @@ def peak(lines):
     return status, usage.ru_maxrss
 
 
+# The address sanitizer keeps what is freed, and so has its own idea of how much is needed.
+with open(hec, "rb") as f:
+    watched = b"__asan_init" in f.read()
+
+
+def needs_no_more(good, text):
+    ok(good or watched, text + (" # SKIP under the address sanitizer" if watched else ""))
+
+
 few, many = peak(1000), peak(1000000)
-ok(many[0] == 0 and many[1] < few[1] + 1024, f"a million lines: {many[1]} KiB, a thousand: {few[1]}")
+needs_no_more(many[0] == 0 and many[1] < few[1] + 1024,
+              f"a million lines: {many[1]} KiB, a thousand: {few[1]}")
 
 
 def peak_of(*args):
@@ -147,10 +157,10 @@ def peak_of(*args):
 
 
 status, size = peak_of("head", "-c", "200000000", ":::", "/dev/zero")
-ok(status == 0 and size < 32768, f"200 MB of output of one task: {size} KiB of memory")
+needs_no_more(status == 0 and size < 32768, f"200 MB of output of one task: {size} KiB of memory")
 status, size = peak_of("-j", "4", "-k", "sh", "-c", 'test $0 = 1 && sleep 0.5; head -c 60000 /dev/zero',
                        ":::", *map(str, range(1, 1201)))
-ok(status == 0 and size < 98304, f"72 MB that wait for their turn: {size} KiB of memory")
+needs_no_more(status == 0 and size < 98304, f"72 MB that wait for their turn: {size} KiB of memory")
 print(f"1..{count}")
 sys.exit(0)
 PY
