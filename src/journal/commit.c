@@ -35,7 +35,8 @@ static int write_all(hec__jwriter *w, const void *data, size_t n, hec_error *err
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
-            return hec__fail(err, HEC_EIO, put < 0 ? errno : EIO, "cannot write to the journal");
+            return hec__fail(err, HEC_EIO, put < 0 ? errno : EIO,
+                             "cannot write to the journal '%.140s'", w->path);
         p += put;
         n -= (size_t)put;
     }
@@ -62,12 +63,13 @@ static int check_end(hec__jwriter *w, uint64_t end, hec_error *err)
     struct stat st;
 
     if (fstat(w->fd, &st) < 0)
-        return hec__fail(err, HEC_EIO, errno, "cannot look at the journal");
+        return hec__fail(err, HEC_EIO, errno, "cannot look at the journal '%.140s'", w->path);
     if ((uint64_t)st.st_size != end)
-        return hec__fail(err, HEC_EIO, 0,
-                         "the journal is not written any more: it has %llu bytes where this "
-                         "process has written %llu: somebody else changes it",
-                         (unsigned long long)st.st_size, (unsigned long long)end);
+        return hec__fail(
+            err, HEC_EIO, 0,
+            "the journal '%.60s' is not written any more: it has %llu bytes where this "
+            "process has written %llu: somebody else changes it",
+            w->path, (unsigned long long)st.st_size, (unsigned long long)end);
     return 0;
 }
 
@@ -130,7 +132,8 @@ static void commit(hec__jwriter *w)
         if (w->fsync != HEC_FSYNC_NEVER) {
             pthread_mutex_unlock(&w->lock);
             if (fdatasync(w->fd) < 0)
-                r = hec__fail(&err, HEC_EIO, errno, "cannot bring the journal to disk");
+                r = hec__fail(&err, HEC_EIO, errno, "cannot bring the journal '%.140s' to disk",
+                              w->path);
             pthread_mutex_lock(&w->lock);
         }
     }

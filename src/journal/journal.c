@@ -174,7 +174,7 @@ static int start_writing(hec_journal *j, const hec_journal_options *options, hec
         return r;
     f = &j->files[j->own];
     r = hec__jwriter_start(&j->writer, fd, f->seed, f->end, f->seq, options,
-                           j->base ? &j->lockfile : NULL, err);
+                           j->base ? &j->lockfile : NULL, j->path, err);
     if (r < 0)
         return r;
     fd = -1;

@@ -42,7 +42,8 @@ static int start_thread(hec__jwriter *w)
 }
 
 int hec__jwriter_start(hec__jwriter *w, int fd, uint64_t seed, uint64_t end, uint64_t seq,
-                       const hec_journal_options *options, hec__jlockfile *lockfile, hec_error *err)
+                       const hec_journal_options *options, hec__jlockfile *lockfile,
+                       const char *path, hec_error *err)
 {
     pthread_condattr_t attr;
     int r;
@@ -50,6 +51,7 @@ int hec__jwriter_start(hec__jwriter *w, int fd, uint64_t seed, uint64_t end, uin
     *w = (hec__jwriter){.fd = fd,
                         .seed = seed,
                         .lockfile = lockfile,
+                        .path = path,
                         .fsync = options->fsync,
                         .group_ns =
                             (uint64_t)(options->group_ms ? options->group_ms : 50) * 1000000u,
@@ -99,7 +101,7 @@ int hec__jwriter_stop(hec__jwriter *w, hec_error *err)
     }
     /* NFS may tell only here what became of a write that was not synced. */
     if (close(w->fd) < 0 && errno != EINTR && r == 0)
-        r = hec__fail(err, HEC_EIO, errno, "cannot close the journal");
+        r = hec__fail(err, HEC_EIO, errno, "cannot close the journal '%.140s'", w->path);
     free(w->fill.data);
     free(w->out.data);
     pthread_cond_destroy(&w->work);

@@ -32,6 +32,7 @@ typedef struct hec__jwriter {
     int fd; /* O_APPEND */
     uint64_t seed;
     hec__jlockfile *lockfile; /* NULL: none is needed */
+    const char *path;         /* as its user named it, for the text of errors */
     hec_fsync fsync;
     uint64_t group_ns;
     size_t group_bytes;
@@ -53,10 +54,11 @@ typedef struct hec__jwriter {
 } hec__jwriter;
 
 /* Starts the thread for a file whose end is at `end` and whose last record was number `seq`. The
- * descriptor is the writer's, from here on; the lock is borrowed. HEC_ESYS, HEC_ENOMEM. */
+ * descriptor is the writer's, from here on; the lock and the path are borrowed. HEC_ESYS,
+ * HEC_ENOMEM. */
 int hec__jwriter_start(hec__jwriter *w, int fd, uint64_t seed, uint64_t end, uint64_t seq,
                        const hec_journal_options *options, hec__jlockfile *lockfile,
-                       hec_error *err);
+                       const char *path, hec_error *err);
 
 /* Brings everything to disk, and ends. 0, or why not all is there. */
 int hec__jwriter_stop(hec__jwriter *w, hec_error *err);

@@ -91,7 +91,7 @@ static bool fails_well(const fault *f, long n, bool *ret_fired)
     durable = hec_journal_durable(j);
     if (*ret_fired) {
         good = r == HEC_EIO && err.sys == f->sys && strstr(err.text, strerror(f->sys)) &&
-               strstr(err.text, f->text);
+               strstr(err.text, f->text) && strstr(err.text, path);
         /* Nothing gets any further, though the disk is well again. */
         stage_make(&rec, 1, false);
         last = hec_journal_append(j, rec.entries, rec.n, NULL, 0, NULL, &err);
@@ -171,7 +171,8 @@ static void test_limit(void)
        "files have a limit");
     r = run(j, &acked, 3, false);
     setrlimit(RLIMIT_FSIZE, &old);
-    ok(r == HEC_EIO && err.sys == EFBIG, "it is an error and no signal: %s", err.text);
+    ok(r == HEC_EIO && err.sys == EFBIG && strstr(err.text, "limit.hecj': File too large"),
+       "it is an error and no signal: %s", err.text);
     ok(hec_journal_close(j, NULL) == HEC_EIO && has(path, acked, false), "what was there stays");
 }
 
@@ -193,7 +194,7 @@ static void test_stranger(void)
     stage_make(&rec, 2, false);
     ok(hec_journal_append(j, rec.entries, rec.n, rec.parts, rec.m, NULL, &err) == 0 &&
            hec_journal_sync(j, UINT64_MAX, -1, &err) == HEC_EIO &&
-           strstr(err.text, "somebody else"),
+           strstr(err.text, "somebody else") && strstr(err.text, "stranger.hecj"),
        "that is noticed: %s", err.text);
     ok(hec_journal_close(j, NULL) == HEC_EIO && has(path, 0, false), "and the journal is whole");
 }
@@ -247,8 +248,8 @@ int main(void)
         {DISK_CALL_WRITE, ENOSPC, 21, "cannot write"},
         {DISK_CALL_WRITE, EDQUOT, 100, "cannot write"},
         {DISK_CALL_WRITE, EIO, 1, "cannot write"},
-        {DISK_CALL_SYNC, EIO, 0, "bring the journal to disk"},
-        {DISK_CALL_SYNC, ENOSPC, 0, "bring the journal to disk"},
+        {DISK_CALL_SYNC, EIO, 0, "cannot bring the journal"},
+        {DISK_CALL_SYNC, ENOSPC, 0, "cannot bring the journal"},
     };
 
     stage_open();
