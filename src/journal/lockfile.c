@@ -6,6 +6,7 @@
 #include "journal/guard.h"
 #include "sys/shm.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,6 +20,7 @@
 #define TEXT_MAX 1024
 #define LOOK_NS  250000000L               /* between two looks at a lock */
 #define OLD_NS   (4 * HEC__JLOCK_VOID_NS) /* a lock this old is void without being watched */
+#define LOOK_MAX 10000                    /* files of the folder that clearing up looks at */
 
 /* What a lock says. Numbers are 0 and texts empty where it does not. */
 typedef struct lock {
@@ -142,25 +144,18 @@ static uint64_t modified_ns(const struct stat *st)
     return (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
 }
 
-/* Reads the lock anew: opening is what makes NFS ask its server. */
-static int read_lock(const hec__jlockfile *l, const char *path, lock *ret, hec_error *err)
+/* What the file says that `fd` is open to; `name` is for the text of errors. */
+static int read_from(int fd, const char *name, const char *path, lock *ret, hec_error *err)
 {
-    HEC_AUTO_FD fd = -1;
     char text[TEXT_MAX];
     struct stat st;
-    ssize_t n;
-    int r = hec__jguard_file(l->dir, l->name, l->name, O_RDONLY, &fd, err);
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
 
     *ret = (lock){0};
-    if (r == HEC_ENOENT)
-        return 0;
-    if (r < 0)
-        return r;
-    n = pread(fd, text, sizeof text - 1, 0);
     if (n < 0 || fstat(fd, &st) < 0) {
         if (errno == ESTALE) /* it was taken away on the server */
             return 0;
-        return hec__fail(err, HEC_EIO, errno, "cannot read '%.100s' beside '%.80s'", l->name, path);
+        return hec__fail(err, HEC_EIO, errno, "cannot read '%.100s' beside '%.80s'", name, path);
     }
     text[n] = '\0';
     ret->there = true;
@@ -172,6 +167,24 @@ static int read_lock(const hec__jlockfile *l, const char *path, lock *ret, hec_e
     ret->started = number_of(text, "started");
     ret->pidns = number_of(text, "pidns");
     return 0;
+}
+
+/* Reads a file anew: opening is what makes NFS ask its server. */
+static int read_named(const hec__jlockfile *l, const char *name, const char *path, lock *ret,
+                      hec_error *err)
+{
+    HEC_AUTO_FD fd = -1;
+    int r = hec__jguard_file(l->dir, name, name, O_RDONLY, &fd, err);
+
+    *ret = (lock){0};
+    if (r == HEC_ENOENT)
+        return 0;
+    return r < 0 ? r : read_from(fd, name, path, ret, err);
+}
+
+static int read_lock(const hec__jlockfile *l, const char *path, lock *ret, hec_error *err)
+{
+    return read_named(l, l->name, path, ret, err);
 }
 
 static bool same_lock(const lock *a, const lock *b)
@@ -196,22 +209,34 @@ static int fill(hec__jlockfile *l, int fd, const char *path, hec_error *err)
     return 0;
 }
 
+/* NAME.lock.SUFFIX; with an id behind it nobody else has such a file. */
+static bool name_beside(const hec__jlockfile *l, const char *suffix, const char *id, char *name,
+                        size_t size)
+{
+    return snprintf(name, size, "%s.%s%.16s", l->name, suffix, id) < (int)size;
+}
+
+static int make_new(const hec__jlockfile *l, const char *name)
+{
+    return hec__above_stdio(
+        openat(l->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+}
+
 /* The clock of the file system: the time of a file that was just made; 0: not known. */
 static uint64_t file_time(const hec__jlockfile *l)
 {
-    char name[NAME_MAX + 1], me[128];
+    char name[NAME_MAX + 1];
     struct stat st;
     uint64_t ns = 0;
 
-    hec__jlock_me(me, sizeof me);
-    if (snprintf(name, sizeof name, "%s.now-%s", l->name, me) >= (int)sizeof name)
+    if (!name_beside(l, "now-", l->id, name, sizeof name))
         return 0;
 
-    HEC_AUTO_FD fd = openat(l->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    HEC_AUTO_FD fd = make_new(l, name);
 
     if (fd >= 0 && futimens(fd, NULL) == 0 && fstat(fd, &st) == 0)
         ns = modified_ns(&st);
-    if (fd >= 0 || errno == EEXIST)
+    if (fd >= 0)
         unlinkat(l->dir, name, 0);
     return ns;
 }
@@ -273,20 +298,144 @@ static int judge_by_time(const hec__jlockfile *l, lock *k, const char *path, hec
     }
 }
 
-/* Makes the file NAME.SUFFIX of this process's, for a moment. */
-static int make_beside(const hec__jlockfile *l, const char *suffix, char *name, size_t size)
+/* Makes a file that says who this is, whole and on disk, under a name that nobody looks at. */
+static int make_filled(hec__jlockfile *l, char *name, size_t size, int *ret_fd, const char *path,
+                       hec_error *err)
 {
-    if (snprintf(name, size, "%s.%s", l->name, suffix) >= (int)size) {
-        errno = ENAMETOOLONG;
-        return -1;
+    int r;
+
+    if (!name_beside(l, "new-", l->id, name, size))
+        return hec__fail(err, HEC_EINVAL, ENAMETOOLONG, "the journal '%.120s'", path);
+
+    HEC_AUTO_FD fd = make_new(l, name);
+
+    if (fd < 0)
+        return hec__fail(err, errno == EACCES || errno == EROFS ? HEC_EPERM : HEC_EIO, errno,
+                         "cannot make '%.100s' beside '%.80s'", l->name, path);
+    r = fill(l, fd, path, err);
+    if (r < 0) {
+        unlinkat(l->dir, name, 0);
+        return r;
     }
-    return openat(l->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    *ret_fd = fd;
+    fd = -1;
+    return 0;
+}
+
+/* Where there are no links: the file is made under its name, and filled there. */
+static int put_unlinked(hec__jlockfile *l, const char *name, int *ret_fd, const char *path,
+                        hec_error *err)
+{
+    HEC_AUTO_FD fd = make_new(l, name);
+    int r;
+
+    if (fd < 0 && errno == EEXIST)
+        return 0;
+    if (fd < 0)
+        return hec__fail(err, HEC_EIO, errno, "cannot make '%.100s' beside '%.80s'", name, path);
+    r = fill(l, fd, path, err);
+    if (r < 0) {
+        unlinkat(l->dir, name, 0);
+        return r;
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return 1;
+}
+
+/* Puts the filled file `temp` to `name` as well, where nothing is: 1: done, 0: there is something.
+ * What a link brings is never seen empty. Where another file had to be made *ret_fd is open to it.
+ */
+static int put_linked(hec__jlockfile *l, const char *temp, const char *name, int *ret_fd,
+                      const char *path, hec_error *err)
+{
+    lock k;
+    int r;
+
+    if (linkat(l->dir, temp, l->dir, name, 0) == 0)
+        return 1;
+    if (errno == EEXIST) { /* NFS says so too if the answer to what it has done itself was lost */
+        r = read_named(l, name, path, &k, err);
+        return r < 0 ? r : k.there && strcmp(k.id, l->id) == 0;
+    }
+    if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK)
+        return put_unlinked(l, name, ret_fd, path, err);
+    return hec__fail(err, HEC_EIO, errno, "cannot make '%.100s' beside '%.80s'", name, path);
+}
+
+/* Whether the file that `fd` is open to is so old that whoever made it for a moment must be dead.
+ * *now is of file_time(), or 0 where that was not asked yet. */
+static bool is_old(const hec__jlockfile *l, int fd, uint64_t *now)
+{
+    struct stat st;
+
+    if (!*now)
+        *now = file_time(l);
+    return fstat(fd, &st) == 0 && *now > modified_ns(&st) &&
+           *now - modified_ns(&st) >= HEC__JLOCK_VOID_NS;
+}
+
+/* Takes a file away that was made for a moment, if who made it is dead. Whether it did. */
+static bool clear(const hec__jlockfile *l, const char *name, uint64_t *now)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    HEC_AUTO_FD fd = -1;
+    struct stat st, there;
+    lock k;
+    int dead;
+
+    if (hec__jguard_file(l->dir, name, name, O_RDWR, &fd, NULL) < 0 ||
+        read_from(fd, name, name, &k, NULL) < 0)
+        return false;
+    dead = judge_here(&k, name, NULL);
+    if (dead < 0 || (dead == 0 && !is_old(l, fd, now)))
+        return false;
+    /* Two of this machine may have seen the same dead one's: the second must not take away what a
+     * living one has put there after the first. Where there is no such lock age has to do. */
+    if (fcntl(fd, F_OFD_SETLK, &whole) < 0 &&
+        (errno == EAGAIN || errno == EACCES || !is_old(l, fd, now)))
+        return false;
+    return fstat(fd, &st) == 0 && fstatat(l->dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           st.st_ino == there.st_ino && st.st_dev == there.st_dev && unlinkat(l->dir, name, 0) == 0;
+}
+
+/* Whether a file is one of those that are made here: nobody else's is touched. */
+static bool is_ours(const hec__jlockfile *l, const char *name)
+{
+    size_t n = strlen(l->name);
+    const char *suffix = name + n + 1;
+
+    if (strncmp(name, l->name, n) != 0 || name[n] != '.')
+        return false;
+    return strcmp(suffix, "take") == 0 ||
+           ((strncmp(suffix, "new-", 4) == 0 || strncmp(suffix, "now-", 4) == 0) &&
+            strlen(suffix) == 20 && strspn(suffix + 4, "0123456789abcdef") == 16);
+}
+
+/* What the dead left beside the lock. It is in nobody's way: where it cannot be taken away it
+ * stays. */
+static void clear_up(const hec__jlockfile *l)
+{
+    int fd = openat(l->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *e;
+    uint64_t now = 0;
+
+    if (!folder) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (int i = 0; i < LOOK_MAX && (e = readdir(folder)); i++)
+        if (is_ours(l, e->d_name))
+            (void)clear(l, e->d_name, &now);
+    closedir(folder);
 }
 
 /* Puts a new lock over a void one, alone: 1: done, 0: look again. */
-static int replace_alone(hec__jlockfile *l, const lock *k, const char *path, hec_error *err)
+static int replace_alone(hec__jlockfile *l, const lock *k, const char *temp, const char *path,
+                         hec_error *err)
 {
-    char name[NAME_MAX + 1], me[128];
     lock again;
     int r = read_lock(l, path, &again, err);
 
@@ -294,17 +443,33 @@ static int replace_alone(hec__jlockfile *l, const lock *k, const char *path, hec
         return r;
     if (!same_lock(&again, k) || again.time_ns != k->time_ns)
         return 0;
-    hec__jlock_me(me, sizeof me);
+    if (renameat(l->dir, temp, l->dir, l->name) < 0)
+        return hec__fail(err, HEC_EIO, errno, "cannot rename a lock beside '%.120s'", path);
+    return 1;
+}
 
-    HEC_AUTO_FD fd = hec__above_stdio(make_beside(l, me, name, sizeof name));
+/* Of a void lock: NAME.lock.take says who is about to replace it. */
+static int replace(hec__jlockfile *l, const lock *k, const char *path, hec_error *err)
+{
+    char temp[NAME_MAX + 1], take[NAME_MAX + 1];
+    HEC_AUTO_FD fd = -1, other = -1;
+    uint64_t now = 0;
+    int r;
 
-    if (fd < 0)
-        return hec__fail(err, HEC_EIO, errno, "cannot make a lock beside '%.120s'", path);
-    r = fill(l, fd, path, err);
-    if (r == 0 && renameat(l->dir, name, l->dir, l->name) < 0)
-        r = hec__fail(err, HEC_EIO, errno, "cannot rename a lock beside '%.120s'", path);
-    if (r < 0) {
-        unlinkat(l->dir, name, 0);
+    if (!name_beside(l, "take", "", take, sizeof take))
+        return hec__fail(err, HEC_EINVAL, ENAMETOOLONG, "the journal '%.120s'", path);
+    r = make_filled(l, temp, sizeof temp, &fd, path, err);
+    if (r < 0)
+        return r;
+    r = put_linked(l, temp, take, &other, path, err);
+    if (r > 0) {
+        r = replace_alone(l, k, temp, path, err);
+        unlinkat(l->dir, take, 0);
+    } else if (r == 0) { /* somebody else is at it */
+        r = clear(l, take, &now) ? 0 : doze(err);
+    }
+    if (r <= 0) {
+        unlinkat(l->dir, temp, 0);
         return r;
     }
     l->fd = fd;
@@ -312,55 +477,32 @@ static int replace_alone(hec__jlockfile *l, const lock *k, const char *path, hec
     return 1;
 }
 
-/* Whether the file `name` is so old that whoever made it for a moment must be dead. */
-static bool is_old(const hec__jlockfile *l, const char *name)
+/* 1: there was no lock, and now it is this process's. 0: there is one. */
+static int make_lock(hec__jlockfile *l, const char *path, hec_error *err)
 {
-    uint64_t now = file_time(l);
-    struct stat st;
+    char temp[NAME_MAX + 1];
+    HEC_AUTO_FD fd = -1, other = -1;
+    int r = make_filled(l, temp, sizeof temp, &fd, path, err);
 
-    return fstatat(l->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && now > modified_ns(&st) &&
-           now - modified_ns(&st) >= HEC__JLOCK_VOID_NS;
-}
-
-static int replace(hec__jlockfile *l, const lock *k, const char *path, hec_error *err)
-{
-    char name[NAME_MAX + 1];
-    HEC_AUTO_FD fd = make_beside(l, "take", name, sizeof name);
-    int r;
-
-    if (fd < 0 && errno == EEXIST) { /* somebody else is at it */
-        if (is_old(l, name))
-            unlinkat(l->dir, name, 0);
-        return doze(err);
-    }
-    if (fd < 0)
-        return hec__fail(err, HEC_EIO, errno, "cannot make a lock beside '%.120s'", path);
-    r = replace_alone(l, k, path, err);
-    unlinkat(l->dir, name, 0);
-    return r;
+    if (r < 0)
+        return r;
+    r = put_linked(l, temp, l->name, &other, path, err);
+    unlinkat(l->dir, temp, 0);
+    if (r <= 0)
+        return r;
+    l->fd = other >= 0 ? other : fd;
+    *(other >= 0 ? &other : &fd) = -1;
+    return 1;
 }
 
 /* One attempt: 1: taken, 0: look again. */
 static int attempt(hec__jlockfile *l, const char *path, hec_error *err)
 {
-    HEC_AUTO_FD fd = hec__above_stdio(
-        openat(l->dir, l->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     lock k;
-    int r;
+    int r = make_lock(l, path, err);
 
-    if (fd >= 0) {
-        r = fill(l, fd, path, err);
-        if (r < 0) {
-            unlinkat(l->dir, l->name, 0);
-            return r;
-        }
-        l->fd = fd;
-        fd = -1;
-        return 1;
-    }
-    if (errno != EEXIST)
-        return hec__fail(err, errno == EACCES || errno == EROFS ? HEC_EPERM : HEC_EIO, errno,
-                         "cannot make '%.100s' beside '%.80s'", l->name, path);
+    if (r != 0)
+        return r;
     r = read_lock(l, path, &k, err);
     if (r < 0 || !k.there)
         return r;
@@ -388,7 +530,10 @@ int hec__jlock_take(hec__jlockfile *l, int dir, const char *name, const char *pa
             r = hec__fail(err, HEC_EAGAIN, 0, "others open the journal '%.120s' all the time",
                           path);
     } while (r == 0);
-    return r < 0 ? r : 0;
+    if (r < 0)
+        return r;
+    clear_up(l);
+    return 0;
 }
 
 int hec__jlock_beat(hec__jlockfile *l, hec_error *err)

@@ -42,12 +42,17 @@ WAYS = ["map", "parallel", "executor", "imap", "imap_unordered", "parallelize", 
 FAILING = {"map", "parallel", "executor"}
 #: What a program may leave in its folder while it is not over; at the end, but for the lock.
 NOTES = {"errors", "runs", "acks", "rules", "rules.new", "out.json", "out.json.new", NAME}
-LOCKS = {f"{NAME}.lock", f"{NAME}.lock.take"}
+LOCK = f"{NAME}.lock"
 #: After so long a program is left in peace, and after so long it counts as hanging. Seconds.
 PEACE_S, HANG_S = 12.0, 90.0
 CRASH_POINTS = 20_000
 #: When something of a program that has ended is still there after so long it is left behind.
 AFTER_S = 5.0
+
+
+def size_of(path: Path) -> int:
+    """Of a file; 0 where it is not there any more."""
+    return path.stat().st_size if path.exists() else 0
 
 
 class Failed(Exception):
@@ -166,7 +171,9 @@ class Round:
             procs.reap()
             left = procs.descendants(os.getpid())
             names = {p.name for p in self._folder.iterdir()}
-            files = names - NOTES - (set() if over else LOCKS)
+            files = {n for n in names - NOTES if over or not n.startswith(LOCK)}
+            # One who was killed before it wrote into such a file: it goes when it is old.
+            files -= {n for n in files if n.startswith(f"{LOCK}.n") and not size_of(self._folder / n)}
             if not left and not files:
                 return
             if time.monotonic() > end:
