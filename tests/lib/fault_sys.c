@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The countdown behind fault_sys.h. Not for tests with threads.
+ * The countdown behind fault_sys.h. Armed by one thread; others of the library may call meanwhile.
  */
 #include "fault_sys.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/types.h>
@@ -16,19 +17,19 @@
 const char *const fault_call_names[FAULT_CALLS_N] = {FAULT_CALLS(FAULT_NAME)};
 static const int fault_errno[FAULT_CALLS_N] = {FAULT_CALLS(FAULT_ERRNO)};
 
-static enum fault_call armed;
-static long countdown;
-static bool fired, stays, everywhere;
-static pid_t by;
+static _Atomic enum fault_call armed;
+static _Atomic long countdown;
+static _Atomic bool fired, stays, everywhere;
+static _Atomic pid_t by;
 
 void fault_sys_arm(enum fault_call call, long n, bool on)
 {
     armed = call;
-    countdown = n;
     stays = on;
     everywhere = call == FAULT_fallocate64;
     fired = false;
     by = getpid();
+    countdown = n; /* last: from here on it counts */
 }
 
 bool fault_sys_disarm(void)
@@ -39,14 +40,17 @@ bool fault_sys_disarm(void)
 
 static bool fails(enum fault_call call)
 {
-    if (countdown == 0 || call != armed || (getpid() != by && !everywhere))
+    long left = countdown;
+
+    if (left == 0 || call != armed || (getpid() != by && !everywhere))
         return false;
-    if (countdown > 1) {
-        countdown--;
+    while (left > 0 && !atomic_compare_exchange_weak(&countdown, &left,
+                                                     left > 1 ? left - 1
+                                                     : stays  ? 1
+                                                              : 0))
+        continue;
+    if (left != 1)
         return false;
-    }
-    if (!stays)
-        countdown = 0;
     fired = true;
     errno = fault_errno[call];
     return true;

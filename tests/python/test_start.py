@@ -110,13 +110,18 @@ with Pool(2) as pool:
     assert pool.map(fit, range(4)) == expected
     assert fit(1) == expected[1]
     assert pool.map(fit, range(4)) == expected
-print(pyhec.start_method(), inherits())
+import ctypes
+with open("/proc/self/maps") as f:
+    runtimes = {line.split()[-1] for line in f if "libgomp" in line}
+pausable = all(hasattr(ctypes.CDLL(path), "omp_pause_resource_all") for path in runtimes)
+print(pyhec.start_method()[0] == ("fork" if pausable else "zygote"), inherits() == pausable)
 """
 
 
 @pytest.mark.slow
 def test_scikit_learn_with_openmp_was_used_before_and_is_after(tmp_path: pathlib.Path) -> None:
-    assert run(tmp_path, SKLEARN) == "('fork', None) True\n"
+    # Older runtimes (GCC 8) cannot be paused, and a child that was forked would hang in them.
+    assert run(tmp_path, SKLEARN) == "True True\n"
 
 
 CELL = """

@@ -42,39 +42,46 @@ static void devices(void)
     close(fd);
 }
 
+#if defined(__SANITIZE_THREAD__)
+#define WATCHED true
+#else
+#define WATCHED false
+#endif
+
 static void threads(void)
 {
-    hec__thread list[4];
+    hec__thread list[8];
     pthread_t threads[3];
+    int before = hec__other_threads(list, 8); /* the thread sanitizer has one of its own */
     int32_t tids[3] = {0};
     char own[16] = "", enough[3] = {0};
     bool found = false;
 
     pthread_getname_np(pthread_self(), own, sizeof own);
-    ok(hec__other_threads(list, 4) == 0, "a process of one thread has no others");
+    ok(before == 0 || (WATCHED && before == 1), "a process of one thread has no others");
     if (!ok(pipe2(ready, O_CLOEXEC) == 0 && pipe2(over, O_CLOEXEC) == 0, "pipes"))
         return;
     for (int i = 0; i < 3; i++)
         if (pthread_create(&threads[i], NULL, wait_for_end, i == 1 ? (void *)"hec-test" : NULL) ||
             read(ready[0], &tids[i], sizeof tids[i]) != sizeof tids[i])
             return;
-    ok(hec__other_threads(list, 4) == 3, "three threads are three");
-    for (int i = 0; i < 3; i++)
+    ok(hec__other_threads(list, 8) == before + 3, "three threads are three");
+    for (int i = 0; i < before + 3; i++)
         if (list[i].tid == tids[1])
             found = strcmp(list[i].name, "hec-test") == 0;
     ok(found, "with their names");
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < before + 3; i++)
         if (list[i].tid == tids[0])
             found = strcmp(list[i].name, own) == 0;
     ok(found, "that of the program where they have none");
-    ok(hec__other_threads(list, 1) == 3, "and are counted beyond the room there is");
+    ok(hec__other_threads(list, 1) == before + 3, "and are counted beyond the room there is");
     if (write(over[1], enough, sizeof enough) != sizeof enough)
         return;
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
-    for (int i = 0; i < 1000 && hec__other_threads(list, 4); i++)
+    for (int i = 0; i < 1000 && hec__other_threads(list, 8) > before; i++)
         poll(NULL, 0, 5); /* joined is not yet gone */
-    ok(hec__other_threads(list, 4) == 0, "those that have ended are not there");
+    ok(hec__other_threads(list, 8) == before, "those that have ended are not there");
 }
 
 int main(void)
