@@ -9,6 +9,7 @@ import os
 import queue
 import sys
 import threading
+import time
 import weakref
 
 from . import _errors, _hec
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 #: How long to wait for more while results are not on disk yet, milliseconds.
 _LOOK_MS = 2
+#: How long results may gather meanwhile, seconds: to bring each to disk, and wake who waits for it,
+#: would cost more than to make it.
+_GATHER_S = 0.002
 
 
 class TaskFuture(_hec.Future, concurrent.futures.Future):  # type: ignore[type-arg]
@@ -209,7 +213,7 @@ class Desk:
             try:
                 tasks.extend()
                 if self._log is not None and self._log.holds:
-                    self._pool.step(_LOOK_MS)
+                    self._gather()
                 else:
                     self._pool.drive(self._call, once=True)
                 tasks.extend()  # the workers first
@@ -218,13 +222,23 @@ class Desk:
                 self._fail_all(e)
                 return False
 
+    def _gather(self) -> None:
+        """Keeps the workers busy for a little, or until no task is under way."""
+        tasks, call, step = self._tasks, self._call, self._pool.step
+        end = time.monotonic() + _GATHER_S
+        while True:
+            step(_LOOK_MS)
+            if call.done >= tasks.count or time.monotonic() >= end:
+                return
+            tasks.extend()
+
     def _take(self) -> list[tuple[int, typing.Any]]:
         """What has ended, as it is to be given out."""
         taken = self._call.take()
         if self._log is not None:
             self._log.hold(taken)
             taken = self._log.release()
-            self._log.renumber(taken)  # forgets the numbers: futures have the engine's
+            self._log.forget_numbers(taken)
         if not self._options.verdicts:
             return taken
         return [

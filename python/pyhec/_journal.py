@@ -204,6 +204,8 @@ class _Codes:
         self._journal, self._path = journal, path
         self._known: dict[str, int] = {}  # how many codes of a name were looked at
         self.former: dict[str, list[bytes]] = {}
+        #: Whether any of the functions had other code before.
+        self.has_former = False
         self._said: set[str] = set()
 
     def look(self, names: dict[str, set[bytes]]) -> None:
@@ -218,10 +220,7 @@ class _Codes:
             if not codes <= set(noted[-len(codes) :]):
                 latest = former[-_CODES_MAX:] + sorted(codes)
                 self._journal.note(f"code {name}", " ".join(code.hex() for code in latest))
-
-    def has_former(self) -> bool:
-        """Whether any of the functions had other code before."""
-        return any(self.former.values())
+        self.has_former = any(self.former.values())
 
     def whose(self, site: bytes, n: int) -> str | None:
         """The name of the function of whose former code there is a result of this task."""
@@ -262,6 +261,7 @@ class Log:
         self._keys = _keys.Keys(options.tag)
         self._codes = _Codes(self.journal, options.journal)
         self._closed = False
+        self._noted = -1  # which changes of the names of functions the journal knows
         self._last = b""
         self._held: collections.deque[tuple[int, list[tuple[int, typing.Any]]]]
         self._held = collections.deque()
@@ -331,7 +331,7 @@ class Log:
     def _notice(self, sites: bytes, ns: bytes, missing: list[int]) -> None:
         """Warns where tasks run only because their code has changed."""
         self._codes.look(self._keys.names)
-        if self._resume == "never" or not self._codes.has_former():
+        if self._resume == "never" or not self._codes.has_former:
             return
         counts: dict[str, int] = {}
         end, more = time.monotonic() + _COUNTING_S, False
@@ -376,8 +376,11 @@ class Log:
         """
         site, key, n = self._keys.key(kind, func, item)
         self._last = key
-        self._codes.look(self._keys.names)
-        if self._resume != "never":
+        if self._keys.changes != self._noted:
+            self._codes.look(self._keys.names)
+            self._noted = self._keys.changes
+        # Most tasks are new: they are asked for in the cheapest way.
+        if self._resume == "failed" or (self._resume != "never" and self.journal.is_done(key)):
             result: list[typing.Any] = [None]
             usage: list[Usage] | None = [None] if self._verdicts else None
             missing, failed = self.journal.load(key, result, usage)
@@ -388,10 +391,10 @@ class Log:
                 return True, result[0]
             if self._resume == "failed" and not failed:
                 return True, never_run(number, kind, func, item)
-            if self._codes.has_former():
-                name = self._codes.whose(site, n)
-                if name is not None:
-                    self._codes.warn(name, 1, True)
+        if self._codes.has_former and self._resume != "never":
+            name = self._codes.whose(site, n)
+            if name is not None:
+                self._codes.warn(name, 1, True)
         assert isinstance(self.numbers, dict) and isinstance(self.marks, dict)
         self.numbers[index] = number
         self.marks[index] = key + number.to_bytes(8, sys.byteorder)
@@ -433,6 +436,16 @@ class Log:
             else:
                 out.append((numbers.pop(first), what))
         return out
+
+    def forget_numbers(self, taken: list[tuple[int, typing.Any]]) -> None:
+        """What the engine gave is over, and given out by the engine's numbers."""
+        numbers = self.numbers
+        for first, what in taken:
+            if isinstance(what, list):
+                for i in range(first, first + len(what)):
+                    del numbers[i]
+            else:
+                del numbers[first]
 
     # -- tasks that run in this process --
 

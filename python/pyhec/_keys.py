@@ -47,6 +47,8 @@ class Keys:
         self._keyer = _hec.Keyer(_values.describe, self._prefix)
         #: name -> codes of the functions whose keys were made
         self.names: dict[str, set[bytes]] = {}
+        #: How often something came to them.
+        self.changes = 0
         self._prefixes: dict[_code.Source, bytes] = {}
         self._fixed: tuple[typing.Any, bytes] | None = None
 
@@ -63,6 +65,7 @@ class Keys:
             if len(self._prefixes) >= _PREFIXES_MAX:
                 self._prefixes.clear()
             self.names.setdefault(source.name, set()).add(source.code)
+            self.changes += 1
             site = _hec.digest((_SCHEME, source.name, source.data, self._tag), _values.describe)
             prefix = self._prefixes[source] = site + source.code
         return prefix
