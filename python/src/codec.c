@@ -235,3 +235,49 @@ PyObject *hecmod_unpack_blocks(hecmod_state *st, const hec_message *m, PyObject 
     Py_XDECREF(stream);
     return obj;
 }
+
+/* ---- for tests ---- */
+
+PyObject *hecmod_write_plain(PyObject *module, PyObject *list)
+{
+    hecmod_state *st = PyModule_GetState(module);
+    PyObject *values, *bytes;
+    hecmod_bytes plain;
+
+    if (!PyList_CheckExact(list))
+        return PyErr_Format(PyExc_TypeError, "a list is needed");
+    values = PyList_AsTuple(list);
+    if (!values)
+        return NULL;
+    if (!hecmod_plain_write(st, &PyTuple_GET_ITEM(values, 0), PyTuple_GET_SIZE(values), true, NULL,
+                            &plain)) {
+        Py_DECREF(values);
+        Py_RETURN_NONE;
+    }
+    bytes = PyBytes_FromStringAndSize(plain.data, (Py_ssize_t)plain.used);
+    hecmod_plain_done(st, &plain);
+    Py_DECREF(values);
+    return bytes;
+}
+
+PyObject *hecmod_read_plain(PyObject *module, PyObject *args)
+{
+    hec_message m = {0};
+    unsigned count = 0;
+    PyObject *bytes, *list = NULL;
+    hecmod_state *st = PyModule_GetState(module);
+
+    if (!PyArg_ParseTuple(args, "S|O!I:read_plain", &bytes, &PyList_Type, &list, &count))
+        return NULL;
+    m.payload = PyBytes_AS_STRING(bytes);
+    m.size = (size_t)PyBytes_GET_SIZE(bytes);
+    if (!hecmod_is_plain(&m))
+        return PyErr_Format(PyExc_ValueError, "no plain message");
+    if (!list)
+        return hecmod_plain_read(st, &m);
+    if ((Py_ssize_t)count > PyList_GET_SIZE(list))
+        return PyErr_Format(PyExc_ValueError, "the list has too few places");
+    if (hecmod_plain_read_into(st, &m, list, 0, count) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}

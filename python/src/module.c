@@ -246,6 +246,12 @@ static PyMethodDef module_methods[] = {
     {"zygote_end", zygote_end, METH_NOARGS, "zygote_end()\n\nEnds this process's zygote."},
     {"zygote_serve", hecmod_zygote_serve, METH_NOARGS,
      "zygote_serve()\n\nIn the zygote: forks workers until its process is gone."},
+    {"write_plain", hecmod_write_plain, METH_O,
+     "write_plain(list) -> bytes or None\n\nFor tests: a list as it travels without the pickler; "
+     "None where it cannot."},
+    {"read_plain", hecmod_read_plain, METH_VARARGS,
+     "read_plain(bytes, list, count) -> value\n\nFor tests: the other way; with a list, `count` "
+     "items go into that, and the value is None."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -318,6 +318,7 @@ typedef struct reader {
     hecmod_state *st;
     const char *at;
     size_t left;
+    size_t owed; /* items that are still to come by the counts of what is open */
 } reader;
 
 static const char *get(reader *r, size_t n)
@@ -342,6 +343,18 @@ static bool get_count(reader *r, uint32_t *ret)
     return from;
 }
 
+static bool are_characters(const char *from, uint32_t length)
+{
+    Py_UCS4 c;
+
+    for (uint32_t i = 0; i < length; i++) {
+        memcpy(&c, from + sizeof c * i, sizeof c);
+        if (c > 0x10ffff)
+            return false;
+    }
+    return true;
+}
+
 static PyObject *get_text(reader *r)
 {
     const char *kind = get(r, 1), *from;
@@ -354,6 +367,10 @@ static PyObject *get_text(reader *r)
         return NULL;
     }
     from = get(r, (size_t)length * (size_t)*kind);
+    if (from && *kind == 4 && !are_characters(from, length)) {
+        PyErr_SetString(PyExc_ValueError, "a message has text of what are no characters");
+        return NULL;
+    }
     return from ? PyUnicode_FromKindAndData(*kind, from, (Py_ssize_t)length) : NULL;
 }
 
@@ -412,16 +429,21 @@ static PyObject *get_items(reader *r, bool list)
     uint32_t n = 0;
     PyObject *o;
 
-    /* Every item takes a byte at least: a length that cannot be is not believed. */
+    /* Every item takes a byte at least, also those of what this is in: a length that cannot be is
+     * not believed, and a message takes no more memory than in proportion to its size. */
     if (!get_count(r, &n))
         return NULL;
-    if (n > r->left) {
+    if (r->owed + n > r->left) {
         PyErr_SetString(PyExc_ValueError, "a message has fewer items than it says");
         return NULL;
     }
     o = list ? PyList_New(n) : PyTuple_New(n);
+    r->owed += n;
     for (uint32_t i = 0; o && i < n; i++) {
-        PyObject *item = get_value(r);
+        PyObject *item;
+
+        r->owed--;
+        item = get_value(r);
 
         if (!item)
             Py_CLEAR(o);
@@ -483,12 +505,11 @@ static PyObject *get_value(reader *r)
     case 'g':
         return get_function(r);
     case '{':
-        return get_keywords(r);
     case '(':
     case '[':
         if (Py_EnterRecursiveCall(" while reading a message"))
             return NULL;
-        o = get_items(r, *tag == '[');
+        o = *tag == '{' ? get_keywords(r) : get_items(r, *tag == '[');
         Py_LeaveRecursiveCall();
         return o;
     case 'N':
@@ -509,7 +530,7 @@ bool hecmod_is_plain(const hec_message *m)
 int hecmod_plain_read_into(hecmod_state *st, const hec_message *m, PyObject *list, uint64_t first,
                            uint32_t count)
 {
-    reader r = {st, (const char *)m->payload + 1, m->size - 1};
+    reader r = {st, (const char *)m->payload + 1, m->size - 1, 0};
     const char *tag = get(&r, 1);
     uint32_t n = 0;
 
@@ -530,7 +551,7 @@ int hecmod_plain_read_into(hecmod_state *st, const hec_message *m, PyObject *lis
 
 PyObject *hecmod_plain_read(hecmod_state *st, const hec_message *m)
 {
-    reader r = {st, (const char *)m->payload + 1, m->size - 1};
+    reader r = {st, (const char *)m->payload + 1, m->size - 1, 0};
 
     return get_value(&r);
 }

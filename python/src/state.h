@@ -161,6 +161,10 @@ extern PyType_Spec hecmod_shared_spec;
 hec_array *hecmod_shared_array(PyObject *o); /* borrowed */
 PyObject *hecmod_array_memory(PyObject *module, PyObject *unused);
 
+/* The ways of plain.c, for tests alone, see _hec.pyi. */
+PyObject *hecmod_write_plain(PyObject *module, PyObject *list);
+PyObject *hecmod_read_plain(PyObject *module, PyObject *args);
+
 /* Whether a pickle has something to say of __main__. */
 bool hecmod_mentions_main(PyObject *bytes);
 
