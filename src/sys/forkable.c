@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys/forkable.h"
 
+#include "sys/child.h"
 #include "sys/loaded.h"
 #include "sys/openmp.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,8 +111,8 @@ static int list_threads(hec__thread *threads, int max)
     return n;
 }
 
-/* What its own handler does at a fork. */
-static int end_openblas_threads(void)
+/* What its own handler does at a fork. *ret_hidden: there is one that does not offer it. */
+static int end_openblas_threads(bool *ret_hidden)
 {
     static const char *const words[] = {"openblas", NULL};
     static const char *const names[] = {"blas_thread_shutdown_", "scipy_blas_thread_shutdown_"};
@@ -124,6 +126,7 @@ static int end_openblas_threads(void)
 
         for (size_t k = 0; !shutdown && k < sizeof names / sizeof *names; k++)
             *(void **)&shutdown = hec__loaded_symbol(&l, i, names[k]);
+        *ret_hidden = *ret_hidden || !shutdown;
         if (!shutdown || (running && !*running))
             continue;
         shutdown();
@@ -132,11 +135,36 @@ static int end_openblas_threads(void)
     return ended;
 }
 
+/* A library that ends its threads before each fork, and does not offer to do so otherwise, does it
+ * for a child that ends at once, too: what is there afterwards is there at a fork. */
+static void fork_in_vain(void)
+{
+    hec__child child = {.fd = -1};
+    int status;
+
+    switch (hec__child_fork(&child, NULL)) {
+    case 0:
+        kill(child.pid, SIGKILL); /* should a library's handler keep it */
+        hec__child_reap(&child, true, &status);
+        hec__child_forget(&child);
+        break;
+    case 1:
+        _exit(0);
+    default:
+        break; /* without it there are more threads than need be: that is no danger */
+    }
+}
+
 int hec__other_threads(hec__thread *threads, int max)
 {
     int n = list_threads(threads, 0);
+    bool hidden = false;
 
-    if (n > 0 && hec__openmp_pause() + end_openblas_threads() > 0)
+    if (n > 0 && hec__openmp_pause() + end_openblas_threads(&hidden) > 0)
         n = list_threads(threads, 0);
+    if (n > 0 && hidden) {
+        fork_in_vain();
+        n = list_threads(threads, 0);
+    }
     return n > 0 ? list_threads(threads, max) : n;
 }

@@ -53,14 +53,21 @@ def in_session(session: int) -> list[int]:
     return processes(3, session)
 
 
+def _is_zygote(pid: int) -> bool:
+    try:
+        return b"pyhec._zygote" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def children(pid: int | None = None) -> list[int]:
-    """The children of a process, zombies too."""
+    """The children of a process, zombies too, but not a zygote, which stays as long as it does."""
     me = os.getpid() if pid is None else pid
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():
             stat = stat_of(int(name))
-            if stat and int(stat[1]) == me:
+            if stat and int(stat[1]) == me and not _is_zygote(int(name)):
                 found.append(int(name))
     return found
 
