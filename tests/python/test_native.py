@@ -409,7 +409,9 @@ def test_in_a_worker(lib: typing.Any, x: typing.Any) -> None:
         good = good and bool((map_native(lib.twice, x, n_cores=3) == expected).all())
         return good, len(set(map_native(lib.threads_seen, np.arange(20))))
 
-    assert Parallel(2)(delayed(work)(i) for i in range(4)) == [(True, 1)] * 4
+    done = Parallel(2)(delayed(work)(i) for i in range(4))
+    # One thread, or, when the other worker is through, its core as well.
+    assert all(good and threads in (1, 2) for good, threads in done), done
 
 
 def test_after_a_fork(lib: typing.Any, x: typing.Any) -> None:
