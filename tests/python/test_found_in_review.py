@@ -224,3 +224,25 @@ os.killpg(0, 9)
 """
     out, _ = run_script(tmp_path, code, env={"HEC_NO_PIDFD": pidfd}, status=-9)
     assert out == "[0, 1, 2, 4, 5] True\n"
+
+
+class SlowToOpen:
+    """Takes a worker longer to unpickle than an idle one waits for work."""
+
+    packed = 0
+
+    def __reduce__(self) -> tuple[typing.Any, ...]:
+        type(self).packed += 1
+        return _open_slowly, (0.5,)
+
+
+def _open_slowly(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def test_a_task_that_is_being_opened_stays_where_it_is() -> None:
+    with pyhec.Pool(2) as pool:
+        SlowToOpen.packed = 0
+        assert pool.apply(float, (SlowToOpen(),)) == 0.5
+        assert SlowToOpen.packed == 1
