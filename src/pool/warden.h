@@ -37,9 +37,8 @@ typedef struct hec__ward {
     hec__sentence sentence;
     uint32_t told; /* slot->told when it was asked */
     uint64_t asked_ns;
-    uint64_t sampled_ns; /* when its memory was looked at, */
-    uint64_t sampled_of; /* for the task that had begun then, */
-    uint64_t sample_ns;  /* and when to look again */
+    uint64_t sampled_of; /* its memory was looked at for the task that had begun then, */
+    uint64_t sample_ns;  /* and is to be looked at again then */
 } hec__ward;
 
 typedef struct hec__warden {
