@@ -16,8 +16,6 @@
 /* And more where the parent is left asleep while there are some: see worker.c tell_parent(). */
 #define QUEUE_PATIENT 4u
 #define QUEUE_TASK_NS 5000000u
-/* How long a worker may take to open a batch. */
-#define OPENING_NS UINT64_C(10000000000)
 /* Moving less work than this costs more than it gains. */
 #define MOVE_NS 50000u
 
@@ -331,18 +329,6 @@ typedef struct hec__victim {
     uint64_t look, first, worth;
 } hec__victim;
 
-/* A worker opens a batch before it claims the first task: with large inputs that takes a while, in
- * which the task looks as if nobody wanted it. Given to another worker it would be opened there for
- * as long, and come back from there in the same way, and so on. Only a worker that does not move at
- * all loses it. */
-static bool is_opening(const hec_pool *p, uint32_t k, const hec__sent *s, uint64_t look,
-                       uint64_t now)
-{
-    return hec__claim_free(look) == 1 && hec__claim_next(look) == 0 &&
-           hec__ring_at_front(&p->members[k].tasks, s->position) && !helps_itself(p, k) &&
-           now - s->sent_ns < OPENING_NS;
-}
-
 static void look_at(hec_pool *p, uint32_t k, uint64_t now, hec__victim *best)
 {
     hec__member *m = &p->members[k];
@@ -356,8 +342,6 @@ static void look_at(hec_pool *p, uint32_t k, uint64_t now, hec__victim *best)
         if (!s->call || hec__ring_passed(&m->tasks, s->position))
             continue;
         v.look = hec__claim_look(&s->rec->claim);
-        if (is_opening(p, k, s, v.look, now))
-            continue;
         v.worth = worth(s->call, v.look, now, since > s->sent_ns ? since : s->sent_ns);
         if (v.worth > best->worth)
             *best = v;

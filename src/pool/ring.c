@@ -46,11 +46,6 @@ uint64_t hec__ring_commit(hec__ring *r, uint64_t n)
     return at;
 }
 
-bool hec__ring_at_front(const hec__ring *r, uint64_t position)
-{
-    return atomic_load_explicit(&r->ends->tail, memory_order_acquire) == position;
-}
-
 bool hec__ring_passed(hec__ring *r, uint64_t position)
 {
     if (r->theirs <= position)

@@ -48,8 +48,6 @@ void *hec__ring_reserve(hec__ring *r, uint64_t n);
 uint64_t hec__ring_commit(hec__ring *r, uint64_t n);
 /* Producer: whether what was committed at `position` has been popped. */
 bool hec__ring_passed(hec__ring *r, uint64_t position);
-/* Producer: whether what was committed at `position` is what the consumer has before it. */
-bool hec__ring_at_front(const hec__ring *r, uint64_t position);
 /* Producer: whether everything has been popped. */
 bool hec__ring_empty(hec__ring *r);
 

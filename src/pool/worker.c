@@ -39,6 +39,7 @@ struct hec_worker {
     /* the batch that runs */
     hec__claim *claim;
     uint64_t call, first;
+    bool holds_first; /* its first task is claimed, not handed to the runner yet */
     uint16_t reply_flags;
     hec__pace pace;
     uint64_t pace_call;
@@ -183,11 +184,13 @@ static bool wait_for_room(void *ctx, uint64_t bytes)
 int hec_worker_claim(hec_worker *w, uint64_t *ret_first, uint32_t *ret_count)
 {
     uint64_t n = w->pace.task_ns ? CLAIM_NS / w->pace.task_ns : 1;
-    uint32_t from = 0, count;
+    uint32_t from = 0, count = w->holds_first;
 
     if (w->measure.measured && n > MEASURED_CLAIM)
         n = MEASURED_CLAIM;
-    count = hec__claim_take(w->claim, n < 1 ? 1 : (uint32_t)n, &from);
+    w->holds_first = false;
+    if (count == 0)
+        count = hec__claim_take(w->claim, n < 1 ? 1 : (uint32_t)n, &from);
     if (count == 0)
         return 0;
     atomic_store_explicit(&w->slot->since_ns, hec__now_ns(), memory_order_relaxed);
@@ -253,16 +256,21 @@ void hec_worker_reply(hec_worker *w, uint64_t first, uint32_t count, hec_verdict
         wake_parent(w); /* it may want to stop the others */
 }
 
-/* Runs one batch, whose claim word is set. */
-static void run(hec_worker *w, const hec_batch *batch, hec__claim *claim)
+/* From here on, what is claimed is of this batch, whose claim word is set. */
+static void begin(hec_worker *w, uint64_t call, uint64_t first, hec__claim *claims)
 {
-    if (w->pace_call != batch->call) {
+    if (w->pace_call != call) {
         w->pace = (hec__pace){0};
-        w->pace_call = batch->call;
+        w->pace_call = call;
     }
-    w->call = batch->call;
-    w->first = batch->first;
-    w->claim = claim;
+    w->call = call;
+    w->first = first;
+    w->claim = claims;
+    w->holds_first = false;
+}
+
+static void run(hec_worker *w, const hec_batch *batch)
+{
     w->replied_ns = hec__now_ns();
     /* Release: who reads this call's number reads that no task of the one before runs. */
     atomic_store_explicit(&w->slot->call, batch->call, memory_order_release);
@@ -302,7 +310,8 @@ static bool run_own_range(hec_worker *w)
     w->reply_flags = HEC__REC_SELF;
     hec__measure_begin(&w->measure, atomic_load_explicit(&w->head->limits, memory_order_relaxed),
                        atomic_load_explicit(&w->head->measured, memory_order_relaxed), 0);
-    run(w, &(hec_batch){.first = from, .count = n}, &w->slot->self);
+    begin(w, 0, from, &w->slot->self);
+    run(w, &(hec_batch){.first = from, .count = n});
     atomic_store_explicit(&w->slot->self_runs, 0, memory_order_release);
     return true;
 }
@@ -313,9 +322,6 @@ static void refuse_batch(hec_worker *w, const hec__rec *rec, const hec_error *wh
     uint64_t first;
     uint32_t count;
 
-    w->call = rec->call;
-    w->first = rec->first;
-    w->claim = (hec__claim *)&rec->claim;
     while (hec_worker_claim(w, &first, &count))
         for (uint32_t i = 0; i < count; i++) {
             hec_outbox_payload(&w->outbox, why->text, strlen(why->text), NULL);
@@ -341,7 +347,19 @@ static void run_batch(hec_worker *w, hec__rec *rec, const hec_message *message)
 
     hec__measure_begin(&w->measure, rec->limits, rec->flags & HEC__REC_MEASURED,
                        rec->limits ? block_bytes(rec) : 0);
-    run(w, &batch, &rec->claim);
+    run(w, &batch);
+}
+
+/* Opening a batch can take long, with large inputs or unpickling that does much. Its first task is
+ * claimed before: while it looked free it would be given to another worker, opened there for as
+ * long, and come back in the same way. */
+static void begin_batch(hec_worker *w, hec__rec *rec)
+{
+    uint32_t from;
+
+    begin(w, rec->call, rec->first, &rec->claim);
+    if (!(rec->flags & HEC__REC_INHERITED)) /* else there is nothing to open */
+        w->holds_first = hec__claim_take(&rec->claim, 1, &from) == 1;
 }
 
 static void handle(hec_worker *w, hec__rec *rec)
@@ -357,6 +375,8 @@ static void handle(hec_worker *w, hec__rec *rec)
             runner->close(runner->ctx, rec->call);
         return;
     }
+    if (rec->kind == HEC__REC_BATCH)
+        begin_batch(w, rec);
     if (!bare && hec__inbox_open(&in, w->segment, rec, &err) < 0) {
         if (rec->kind == HEC__REC_BATCH)
             refuse_batch(w, rec, &err);

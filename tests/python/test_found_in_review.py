@@ -229,20 +229,22 @@ os.killpg(0, 9)
 class SlowToOpen:
     """Takes a worker longer to unpickle than an idle one waits for work."""
 
-    packed = 0
+    def __init__(self, opened: str) -> None:
+        self.opened = opened
 
     def __reduce__(self) -> tuple[typing.Any, ...]:
-        type(self).packed += 1
-        return _open_slowly, (0.5,)
+        return _open_slowly, (self.opened, 0.5)
 
 
-def _open_slowly(seconds: float) -> float:
+def _open_slowly(opened: str, seconds: float) -> float:
+    with open(opened, "a") as lines:
+        lines.write(f"{os.getpid()}\n")
     time.sleep(seconds)
     return seconds
 
 
-def test_a_task_that_is_being_opened_stays_where_it_is() -> None:
+def test_a_task_that_is_being_opened_stays_where_it_is(tmp_path: typing.Any) -> None:
+    opened = tmp_path / "opened"
     with pyhec.Pool(2) as pool:
-        SlowToOpen.packed = 0
-        assert pool.apply(float, (SlowToOpen(),)) == 0.5
-        assert SlowToOpen.packed == 1
+        assert pool.apply(float, (SlowToOpen(str(opened)),)) == 0.5
+    assert len(opened.read_text().split()) == 1
