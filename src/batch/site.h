@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A site as the room sees it. All texts lie in the file that was read; what a site file does not
+ * say is 0 or NULL, which means "not known" and never "none". A live cluster's answers may be
+ * written over the numbers.
+ */
+#ifndef HEC_BATCH_SITE_H
+#define HEC_BATCH_SITE_H
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "batch/request.h"
+
+#include <hec/batch.h>
+#include <hec/config.h>
+
+#include <stdbool.h>
+
+enum hec__scheduler {
+    HEC__SLURM,
+    HEC__SGE,
+    HEC__PBS, /* OpenPBS, PBS Pro */
+    HEC__TORQUE,
+    HEC__LSF,
+    HEC__LOCAL,
+    HEC__N_SCHEDULERS,
+};
+
+/* "account: torch_pr_..." and why; also options and their defaults. */
+typedef struct hec__pair {
+    const char *key, *value;
+} hec__pair;
+
+typedef struct hec__pairs {
+    const hec__pair *all;
+    size_t n;
+} hec__pairs;
+
+typedef struct hec__partition {
+    const char *name;
+    uint64_t time_s, default_time_s; /* at most; if none is asked */
+    uint64_t memory;                 /* bytes of one node */
+    uint32_t nodes, cpus, gpus;      /* at most: nodes of a job, CPUs and GPUs of a node */
+    uint32_t jobs;                   /* of one user, queued and running */
+    bool whole_nodes;                /* given out as a whole */
+    bool has_gpus, has_no_gpus;      /* as far as the file says */
+    hec__texts qos;                  /* which may be used with it; empty: not known */
+    const char *note;
+} hec__partition;
+
+struct hec_site {
+    hec__arena arena;
+    hec_yaml *yaml; /* what the texts below are pieces of */
+    const char *name, *title;
+    enum hec__scheduler scheduler;
+    const char *retired; /* since when; NULL: it is live */
+    const char *checked; /* date of the newest source */
+    const char *cluster; /* Slurm: to be named to every command */
+    bool login_shell;    /* #!/bin/bash -l */
+    bool qos_is_partition;
+    hec__texts start;             /* lines before the first module */
+    const char *module_command;   /* "module load" */
+    hec__pairs refused_modules;   /* name: why */
+    hec__pairs defaults;          /* option: value */
+    hec__pairs multi_node;        /* the same, for jobs of several nodes */
+    hec__pairs required, refused; /* option: why */
+    hec__pairs avoid;             /* what should be in no command or set-up line: why */
+    uint64_t memory_per_cpu;      /* bytes to ask for where the user asks for none */
+    hec__partition *partitions;
+    size_t n_partitions;
+    uint64_t max_memory; /* of all running jobs of a user together */
+    uint32_t max_cpus, max_gpus, max_jobs;
+    uint32_t max_script;     /* bytes */
+    uint32_t array_first;    /* the smallest index */
+    uint32_t array_last;     /* the largest; 0: not known */
+    uint32_t array_size;     /* elements of one array; 0: not known */
+    uint32_t array_throttle; /* if none is asked */
+    bool array_no_mail;
+    const char *gpu_option; /* "--gres=gpu:", "ngpus": what GPUs are asked by */
+    hec__texts gpu_types;
+    const char *launch_node, *launch_mpi; /* what a command is started by */
+    const char *memory_option;            /* Grid Engine: "h_vmem" */
+    const char *pe_node, *pe_nodes;       /* Grid Engine: parallel environments */
+    bool memory_per_slot;                 /* LSF: rusage[mem] counts for each slot */
+};
+
+HEC_AUTO_DEFINE(hec_site, hec_site_destroy)
+
+/* Reads a site file from memory; `name` is what the site is called, `path` stands for the file in
+ * messages. Errors as hec_site_open(). */
+int hec__site_parse(const char *name, const char *path, const char *bytes, size_t size,
+                    hec_site **ret_site, hec_error *err);
+
+/* NULL where there is none of this name. */
+const hec__partition *hec__site_partition(const hec_site *site, const char *name);
+
+/* "slurm". Static storage. */
+const char *hec__scheduler_name(enum hec__scheduler scheduler);
+
+/* What a directive of its begins with: "#SBATCH"; NULL of HEC__LOCAL. Static storage. */
+const char *hec__scheduler_prefix(enum hec__scheduler scheduler);
+
+/* The value of a key; NULL where there is none. */
+const char *hec__pairs_get(const hec__pairs *pairs, const char *key);
+
+/* The sites that hec brings along, by name; the table ends with a NULL name. */
+typedef struct hec__shipped_site {
+    const char *name;
+    const char *bytes;
+    size_t size;
+} hec__shipped_site;
+
+extern const hec__shipped_site hec__shipped_sites[];
+
+#endif
