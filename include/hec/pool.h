@@ -18,6 +18,7 @@
 #ifndef HEC_POOL_H
 #define HEC_POOL_H
 
+#include <hec/topology.h>
 #include <hec/zygote.h>
 
 #ifdef __cplusplus
@@ -28,10 +29,11 @@ typedef struct hec_pool hec_pool;
 typedef struct hec_call hec_call;
 
 typedef struct hec_pool_options {
-    uint32_t workers;            /* 1 to 4096 */
-    uint32_t cpus;               /* granted CPUs; 0: ask hec_topology. Decides who may spin. */
-    const hec_runner *runner;    /* copied */
-    const hec_call_ops *inherit; /* the inherited call, or NULL; copied */
+    uint32_t workers;             /* 1 to 4096 */
+    uint32_t cpus;                /* granted CPUs; 0: as the topology says. Decides who may spin. */
+    const hec_topology *topology; /* as just read; borrowed. NULL: it is read. */
+    const hec_runner *runner;     /* copied */
+    const hec_call_ops *inherit;  /* the inherited call, or NULL; copied */
     void *inherit_ctx;
     uint64_t inherit_total; /* its number of tasks */
     /* Of the inherited call, from its first task on; see the functions hec_call_set_... */

@@ -241,26 +241,17 @@ def describe(func: object, kind: int, item: typing.Any) -> str:
 # ---- in the worker ----
 
 
-def start_worker(environment: dict[str, str], report: int, stack_signal: int) -> None:
-    """First thing in a worker: what it inherited and must not share with its siblings.
+def renew_modules(ours: dict[str, str]) -> None:
+    """In a new worker: what modules have that it must not share with its siblings.
 
-    environment: variables that were set for this worker and os.environ does not know of. report: a
-    descriptor, or -1: what Python does when the worker crashes, or gets stack_signal, is written
-    there. The parent's faulthandler is its own affair: this process is a copy.
+    ours: variables that were set for this worker, and that libraries have read before; those that
+    must not be in the environment are taken out.
     """
-    if report >= 0:
-        import faulthandler
-
-        faulthandler.enable(file=report, all_threads=True)
-        faulthandler.register(stack_signal, file=report, all_threads=True)
-    ours = {name: value for name, value in environment.items() if name not in os.environ}
     if ours and any(name in sys.modules for name in ("numexpr", "numba", "torch")):
         from . import _threads
 
         _threads.share(ours)
-    os.environ.update(ours)
     _renew_locks()
-    sys.stdin = open(os.devnull)
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         # All workers would draw the same numbers. (Python's own generator is seeded anew by

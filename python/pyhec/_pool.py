@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from . import _hec, _options
-from ._run import Bar, check_callable, conclude, engine, make_call, worker_count
-from ._stream import run_list, stream
+from ._run import Bar, check_callable, conclude, engine, make_call, run_list, worker_count
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
@@ -139,6 +138,8 @@ class Pool:
     ) -> collections.abc.Iterator[typing.Any]:
         check_callable(func)
         self._check_open()
+        from ._stream import stream
+
         results = stream(self._pool, _hec.MAP, func, iterable, ordered, options)
         next(results)
         if not options.progress:

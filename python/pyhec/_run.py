@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The one-shot call: workers are forked around inputs that exist already."""
+"""Calls over inputs that exist: on workers forked around them, or on those of a pool."""
 
 from __future__ import annotations
 
-import operator
 import os
 import sys
+from _operator import index  # that of operator, without the half millisecond of its import
 
 from . import _errors, _hec
 from ._host import cpu_count
@@ -34,7 +34,7 @@ def _positive(n: typing.Any, name: str) -> int:
     if isinstance(n, bool) or isinstance(n, (str, bytes)):
         raise ValueError(f"{name} must be a positive whole number, 'max' or None, not {n!r}")
     try:
-        count = operator.index(n)
+        count = index(n)
     except TypeError:
         raise TypeError(
             f"{name} must be a positive whole number, 'max' or None, not {n!r}"
@@ -263,6 +263,36 @@ def engine(workers: int, start: str | None = None, call: _hec.Call | None = None
     from . import _start
 
     return _start.engine(workers, start, call)
+
+
+def run_list(
+    pool: _hec.Pool,
+    kind: int,
+    func: typing.Any,
+    items: list[typing.Any],
+    *,
+    bar: Bar,
+    options: Options,
+) -> list[typing.Any]:
+    """A call over inputs that exist, on workers that exist."""
+    if not items:
+        return []
+
+    def run(rest: list[typing.Any], log: Log | None = None) -> Ended:
+        call = make_call(kind, func, rest, options, log=log)
+        pool.open(call)
+        try:
+            with bar:
+                drive(pool, call, bar, options)
+        finally:
+            pool.end(call)
+        return call.results, call.failures
+
+    if options.journal is not None:
+        from ._journal import run_logged
+
+        return run_logged(kind, func, items, bar, options, run)
+    return conclude(*run(items), options)
 
 
 def run_once(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Calls on a pool that lives on: whole lists, and streams with a bounded window."""
+"""Streams on a pool that lives on, with a bounded window."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from . import _errors, _hec
 from ._options import Options
-from ._run import Bar, conclude, drive, make_call, out_of_time
+from ._run import make_call, out_of_time
 from ._weight import weigh
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import typing
 
     from ._journal import Log
-    from ._run import Ended
 
 #: Inputs that may be on their way, or have come back and wait for their turn: so many,
 WINDOW = 4096
@@ -30,36 +29,6 @@ _FIRST = 16
 _LOOK_MS = 2
 #: How long to go on pulling inputs before looking at results, seconds.
 _PULL_S = 0.001
-
-
-def run_list(
-    pool: _hec.Pool,
-    kind: int,
-    func: typing.Any,
-    items: list[typing.Any],
-    *,
-    bar: Bar,
-    options: Options,
-) -> list[typing.Any]:
-    """A call over inputs that exist, on workers that exist."""
-    if not items:
-        return []
-
-    def run(rest: list[typing.Any], log: Log | None = None) -> Ended:
-        call = make_call(kind, func, rest, options, log=log)
-        pool.open(call)
-        try:
-            with bar:
-                drive(pool, call, bar, options)
-        finally:
-            pool.end(call)
-        return call.results, call.failures
-
-    if options.journal is not None:
-        from ._journal import run_logged
-
-        return run_logged(kind, func, items, bar, options, run)
-    return conclude(*run(items), options)
 
 
 def open_log(options: Options, func: typing.Any = None) -> Log | None:

@@ -46,13 +46,10 @@ static int need_pickle(hecmod_state *st)
 
 void hecmod_prepare_pickle(hecmod_state *st)
 {
-    PyObject *name = PyUnicode_FromString("functools");
-    PyObject *functools = name ? PyImport_GetModule(name) : NULL;
+    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
 
-    if (!functools || need_pickle(st) < 0)
+    if (PyDict_GetItemString(modules, "_pickle") && need_pickle(st) < 0)
         PyErr_Clear(); /* whoever needs it will be told */
-    Py_XDECREF(functools);
-    Py_XDECREF(name);
 }
 
 /* dumps(obj, 5, buffer_callback=…); the large buffers are appended to `buffers`. */

@@ -137,6 +137,8 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(st->dumps);
     Py_VISIT(st->loads);
     Py_VISIT(st->cloud_dumps);
+    Py_VISIT(st->faulthandler);
+    Py_VISIT(st->fresh_stdin);
     Py_VISIT(st->errors);
     Py_VISIT(st->named);
     Py_VISIT(st->found);
@@ -167,6 +169,8 @@ static int module_clear(PyObject *module)
     Py_CLEAR(st->kw_buffers);
     Py_CLEAR(st->kw_callback);
     Py_CLEAR(st->cloud_dumps);
+    Py_CLEAR(st->faulthandler);
+    Py_CLEAR(st->fresh_stdin);
     Py_CLEAR(st->errors);
     Py_CLEAR(st->named);
     Py_CLEAR(st->found);

@@ -50,6 +50,41 @@ static int choose_start(hecmod_pool *p, PyObject *start, hec_pool_options *o)
     return 0;
 }
 
+static void tell_inherited(hecmod_pool *p, hecmod_call *c, hec_pool_options *o)
+{
+    p->worker.inherited = c;
+    o->inherit = &hecmod_call_ops;
+    o->inherit_ctx = c;
+    o->inherit_total = c->total;
+    o->inherit_limits = c->limits;
+    o->inherit_measured = c->judge != NULL;
+    o->inherit_deadline_ns = hecmod_pool_deadline(p, c);
+}
+
+/* The engine, for the machine as it is now. c: the inherited call, or NULL. */
+static int create_engine(hecmod_pool *p, hec_pool_options *o, hecmod_call *c)
+{
+    hec_topology *t = NULL;
+    hec_error err = {0};
+    int r = hec_topology_read(NULL, &t, &err);
+
+    if (r == 0) {
+        o->topology = t;
+        hecmod_learn_deadline(p->st, t);
+        if (c)
+            tell_inherited(p, c, o);
+        hecmod_pool_take_lock(p);
+        r = hec_pool_create(o, &p->pool, &err);
+        if (r == 0 && c)
+            hec_call_set_patient(c->call = hec_pool_inherited(p->pool));
+        hecmod_pool_drop_lock(p);
+        hec_topology_destroy(t);
+    }
+    if (r < 0)
+        hecmod_raise(&err);
+    return r;
+}
+
 static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"workers", "call", "start", NULL};
@@ -58,7 +93,6 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
     hec_pool_options o = {.runner = &runner, .capture_stderr = 1};
     PyObject *call = Py_None, *start = Py_None;
     hecmod_call *c = NULL;
-    hec_error err = {0};
     int workers;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i|OO:Pool", names, &workers, &call, &start))
@@ -78,24 +112,11 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
         c = hecmod_pool_as_call(p, call);
         if (!c || PyList_Append(p->calls, call) < 0)
             return -1;
-        p->worker.inherited = c;
-        o.inherit = &hecmod_call_ops;
-        o.inherit_ctx = c;
-        o.inherit_total = c->total;
-        o.inherit_limits = c->limits;
-        o.inherit_measured = c->judge != NULL;
-        o.inherit_deadline_ns = hecmod_pool_deadline(p, c);
     }
     if (choose_start(p, start, &o) < 0)
         return -1;
     hecmod_prepare_pickle(p->st);
-    hecmod_pool_take_lock(p);
-    if (hec_pool_create(&o, &p->pool, &err) < 0)
-        hecmod_raise(&err);
-    else if (c)
-        hec_call_set_patient(c->call = hec_pool_inherited(p->pool));
-    hecmod_pool_drop_lock(p);
-    if (!p->pool)
+    if (create_engine(p, &o, c) < 0)
         return -1;
     /* In a worker it is the cores that may be few, and nothing is wrong. */
     if (hec_pool_workers(p->pool) < o.workers && !p->st->in_worker)

@@ -80,6 +80,8 @@ typedef struct hecmod_state {
     PyObject *kw_buffers;    /* ("buffers",) */
     PyObject *kw_callback;   /* ("buffer_callback",) */
     PyObject *cloud_dumps;   /* cloudpickle.dumps, once it was needed */
+    PyObject *faulthandler;  /* the module, once workers were started */
+    PyObject *fresh_stdin;   /* a worker's sys.stdin */
     PyObject *errors;        /* the module pyhec._errors, once it was needed */
     PyObject *unsendable; /* its class Unsendable: stands for an input that could not be packed */
     PyObject *named;      /* dict: function -> "module\0name", of those that are found by it */
@@ -124,8 +126,7 @@ typedef struct hecmod_way {
     bool pickled;             /* others than this program's processes will read it */
 } hecmod_way;
 
-/* Before workers are forked: gets the pickler, so that they have it, where that costs little
- * because what it needs is there already. */
+/* Before workers are forked: gets the pickler, where Python has it, so that they have it. */
 void hecmod_prepare_pickle(hecmod_state *st);
 
 /* Packs obj into the outbox: large buffers as blocks, the rest as payload. What the plain pickler
@@ -272,6 +273,14 @@ hec_runner hecmod_runner(hecmod_worker *ctx);
 /* Calls gc.name(); its result as a number, -1 when there is none. */
 long hecmod_call_gc(const char *name);
 
+/* newborn.c */
+
+/* Before workers are forked: gets what each of them will need. */
+void hecmod_newborn_prepare(hecmod_state *st);
+/* First thing in a worker, after Python's own hooks: makes its own what it inherited. report: a
+ * descriptor, or -1: what Python does when the worker crashes, or gets ask_signal, is written
+ * there. 0, or -1 with an exception set. */
+int hecmod_newborn_start(hecmod_state *st, int report, int ask_signal);
 /* What the engine has set for libraries of numbers: a new dict, for those that ask os.environ,
  * which is a copy of the environment and knows nothing of it. */
 PyObject *hecmod_thread_variables(void);
@@ -328,6 +337,8 @@ PyObject *hecmod_save_runs(PyObject *module, PyObject *args);
 /* When the tasks of this process have to be over because the batch system ends the job; asked once.
  * 0: not known, or no batch job. */
 uint64_t hecmod_deadline(hecmod_state *st);
+/* Takes it from what was read of the machine, if it was not asked for before. */
+void hecmod_learn_deadline(hecmod_state *st, const hec_topology *t);
 PyObject *hecmod_get_deadline(PyObject *module, PyObject *unused);
 PyObject *hecmod_drain(PyObject *module, PyObject *on);
 PyObject *hecmod_draining(PyObject *module, PyObject *unused);

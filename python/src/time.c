@@ -12,25 +12,32 @@
 #define MARGIN_PARTS  20
 #define MARGIN_MOST_S 30.0
 
-uint64_t hecmod_deadline(hecmod_state *st)
+void hecmod_learn_deadline(hecmod_state *st, const hec_topology *t)
 {
-    hec_topology *t = NULL;
     struct timespec now;
     double left, margin;
 
     if (st->asked_walltime)
-        return st->deadline_ns;
+        return;
     st->asked_walltime = true;
-    if (hec_topology_read(NULL, &t, NULL) < 0) /* whoever asks for the CPUs is told why */
-        return 0;
     left = (double)hec_topology_walltime_left(t);
-    hec_topology_destroy(t);
     if (left < 0)
-        return 0;
+        return;
     margin = left / MARGIN_PARTS < MARGIN_MOST_S ? left / MARGIN_PARTS : MARGIN_MOST_S;
     clock_gettime(CLOCK_MONOTONIC, &now);
     st->deadline_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec +
                       (uint64_t)((left - margin) * 1e9);
+}
+
+uint64_t hecmod_deadline(hecmod_state *st)
+{
+    hec_topology *t = NULL;
+
+    /* Whoever asks for the CPUs is told why it cannot be read. */
+    if (!st->asked_walltime && hec_topology_read(NULL, &t, NULL) == 0) {
+        hecmod_learn_deadline(st, t);
+        hec_topology_destroy(t);
+    }
     return st->deadline_ns;
 }
 

@@ -5,8 +5,6 @@
  */
 #include "state.h"
 
-#include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -96,6 +94,7 @@ static void before_fork(void *ctx)
     /* A collection in a child writes to the header of every object that it looks at, and so
      * copies their pages. Frozen objects are not looked at. */
     w->unfreeze = hecmod_call_gc("get_freeze_count") <= w->st->frozen_at_start;
+    hecmod_newborn_prepare(w->st);
     if (w->unfreeze)
         hecmod_call_gc("freeze");
     PyOS_BeforeFork();
@@ -113,78 +112,7 @@ static void after_fork(void *ctx)
 
 /* ---- in the child ---- */
 
-static void on_interrupt(int sig)
-{
-    (void)sig;
-}
-
-/* Ctrl-C goes to the whole group: the parent decides what it means. An empty handler and not
- * SIG_IGN, because that one would be inherited by the commands which tasks start. The other signals
- * get their default meaning back: Python's handlers would write to the parent's wake-up pipe. */
-static void reset_signals(uint32_t quiet_ones)
-{
-    struct sigaction quiet = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, old;
-    PyObject *signal_module = PyImport_ImportModule("_signal");
-    PyObject *r;
-
-    for (int sig = 1; sig < 32; sig++)
-        if (sig != SIGINT && sig != SIGSEGV && sig != SIGBUS && sig != SIGFPE && sig != SIGABRT &&
-            sig != SIGILL && sig != SIGURG && sigaction(sig, NULL, &old) == 0 &&
-            old.sa_handler != SIG_IGN && old.sa_handler != SIG_DFL)
-            signal(sig, SIG_DFL);
-    sigaction(SIGINT, &quiet, NULL);
-    /* A batch system sends its warning to every process; the parent is the one that drains. */
-    for (int sig = 1; sig < 32; sig++)
-        if (quiet_ones & 1u << sig)
-            sigaction(sig, &quiet, NULL);
-    r = signal_module ? PyObject_CallMethod(signal_module, "set_wakeup_fd", "i", -1) : NULL;
-    if (!r)
-        PyErr_Clear();
-    Py_XDECREF(r);
-    Py_XDECREF(signal_module);
-}
-
-/* A task must not eat what the user types to the parent. */
-static void close_stdin(void)
-{
-    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    if (fd > 0) {
-        dup2(fd, 0);
-        close(fd);
-    }
-}
-
-/* Tasks are alike: what one has freed, the next will need. To give it back to the system and get it
- * again costs page faults, a fifth of the time of a task that reads a table. */
-static void keep_heap(void)
-{
-#ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 64 << 20);
-#endif
-}
-
-PyObject *hecmod_thread_variables(void)
-{
-    static const char *const names[] = {
-        "OMP_NUM_THREADS",        "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-        "BLIS_NUM_THREADS",       "NUMEXPR_NUM_THREADS",  "NUMBA_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS",    "POLARS_MAX_THREADS"};
-    PyObject *found = PyDict_New();
-
-    for (size_t i = 0; found && i < sizeof names / sizeof *names; i++) {
-        const char *value = getenv(names[i]);
-        PyObject *text = value ? PyUnicode_DecodeFSDefault(value) : NULL;
-
-        if (value && (!text || PyDict_SetItemString(found, names[i], text) < 0))
-            Py_CLEAR(found);
-        Py_XDECREF(text);
-    }
-    return found;
-}
-
-/* On this signal the faulthandler says where the worker is: see start_worker(). */
+/* On this signal the faulthandler says where the worker is: see newborn.c. */
 static int stack_signal(void)
 {
     return SIGRTMIN + 7;
@@ -193,7 +121,6 @@ static int stack_signal(void)
 static void start(void *ctx, uint32_t number, int report)
 {
     hecmod_worker *w = ctx;
-    PyObject *errors, *environment, *r;
 
     (void)number;
     PyOS_AfterFork_Child(); /* with the signals held: what comes now is for the parent */
@@ -203,21 +130,11 @@ static void start(void *ctx, uint32_t number, int report)
     w->st->deadline_ns = 0;   /* in whatever time */
     w->pool = NULL;           /* the parent's */
     hecmod_zygote_end(w->st); /* likewise */
-    keep_heap();
-    reset_signals(w->st->drain_signals);
-    close_stdin();
-    errors = hecmod_errors(w->st);
-    environment = hecmod_thread_variables();
-    r = errors && environment ? PyObject_CallMethod(errors, "start_worker", "Oii", environment,
-                                                    report, stack_signal())
-                              : NULL;
-    Py_XDECREF(environment);
     w->opened = PyDict_New();
-    if (!r || !w->opened) {
+    if (!w->opened || hecmod_newborn_start(w->st, report, stack_signal()) < 0) {
         PyErr_Print();
         _exit(1);
     }
-    Py_DECREF(r);
 }
 
 static void stop(void *ctx)

@@ -39,21 +39,16 @@
 /* Results taken from one worker before the next one's turn. */
 #define TURN 64u
 
-/* What is read of the machine, once. */
-static int read_machine(hec_pool *p, const hec_pool_options *o, hec_error *err)
+/* What is known of the machine, once. */
+static int learn_machine(hec_pool *p, const hec_pool_options *o, const hec_topology *t,
+                         hec_error *err)
 {
-    hec_topology *t = NULL;
-    int r = hec_topology_read(NULL, &t, err);
-    uint64_t memory;
+    uint64_t memory = hec_topology_memory(t);
 
-    if (r < 0)
-        return r;
     p->cpus = o->cpus ? (int32_t)o->cpus : hec_topology_cpus(t);
-    memory = hec_topology_memory(t);
     /* All processes together keep at most an eighth of the memory warm. */
     p->warm_max = (memory ? memory : UINT64_C(1) << 30) / 8 / (o->workers + 1);
     p->oom_file = strdup(hec__oom_file(t));
-    hec_topology_destroy(t);
     if (!p->oom_file)
         return hec__fail(err, HEC_ENOMEM, 0, "cannot create a pool of %u workers", o->workers);
     p->oom_looked_ns = hec__now_ns();
@@ -62,6 +57,21 @@ static int read_machine(hec_pool *p, const hec_pool_options *o, hec_error *err)
         p->oom_file = NULL;
     }
     return 0;
+}
+
+static int read_machine(hec_pool *p, const hec_pool_options *o, hec_error *err)
+{
+    hec_topology *t = NULL;
+    int r;
+
+    if (o->topology)
+        return learn_machine(p, o, o->topology, err);
+    r = hec_topology_read(NULL, &t, err);
+    if (r < 0)
+        return r;
+    r = learn_machine(p, o, t, err);
+    hec_topology_destroy(t);
+    return r;
 }
 
 /* A descriptor for each worker more is no reason to have fewer of them. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Everything in the handlers is either a system call or was made ready before: backtrace() loads
- * the unwinder at its first call and allocates nothing after it.
+ * Everything in the handlers is either a system call or was made ready before. The unwinder is
+ * asked without the C library's backtrace(), which would load it from a file of its own at its
+ * first call.
  */
 #include "sys/crash.h"
 
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #ifdef __GLIBC__
 #include <execinfo.h>
@@ -34,31 +36,46 @@ static struct {
     volatile sig_atomic_t crashing;
 } state;
 
-static void load_unwinder(void)
-{
-#ifdef __GLIBC__
-    void *frames[2];
+typedef struct frames {
+    void *at[FRAMES];
+    int n;
+} frames;
 
-    backtrace(frames, 2);
-#endif
+static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg)
+{
+    frames *f = arg;
+
+    if (f->n == FRAMES)
+        return _URC_END_OF_STACK;
+    f->at[f->n++] = (void *)_Unwind_GetIP(context);
+    return _URC_NO_REASON;
+}
+
+/* At its first call the unwinder makes tables. */
+static void ready_unwinder(void)
+{
+    frames f = {.n = 0};
+
+    _Unwind_Backtrace(note_frame, &f);
 }
 
 void hec__crash_prime(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    pthread_once(&once, load_unwinder);
+    pthread_once(&once, ready_unwinder);
 }
 
 /* Without the first frames: this function's, the handler's, and what the kernel put between. */
 static __attribute__((noinline)) void write_stack(void)
 {
 #ifdef __GLIBC__
-    void *frames[FRAMES];
-    int n = backtrace(frames, FRAMES), skip = 3;
+    frames f = {.n = 0};
+    int skip = 3;
 
-    if (n > skip)
-        backtrace_symbols_fd(frames + skip, n - skip, state.how.fd);
+    _Unwind_Backtrace(note_frame, &f);
+    if (f.n > skip)
+        backtrace_symbols_fd(f.at + skip, f.n - skip, state.how.fd);
 #endif
 }
 
