@@ -15,6 +15,7 @@
 #include <hec/command.h>
 #include <hec/journal.h>
 #include <hec/config.h>
+#include <hec/batch.h>
 
 #ifdef __cplusplus
 extern "C" {

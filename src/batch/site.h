@@ -36,52 +36,70 @@ typedef struct hec__pairs {
     size_t n;
 } hec__pairs;
 
+/* Which partitions have GPUs: those that say so; of others it is not known. */
+enum hec__has_gpus { HEC__GPUS_UNKNOWN, HEC__GPUS_NONE, HEC__GPUS_SOME };
+
 typedef struct hec__partition {
     const char *name;
-    uint64_t time_s, default_time_s; /* at most; if none is asked */
-    uint64_t memory;                 /* bytes of one node */
-    uint32_t nodes, cpus, gpus;      /* at most: nodes of a job, CPUs and GPUs of a node */
-    uint32_t jobs;                   /* of one user, queued and running */
-    bool whole_nodes;                /* given out as a whole */
-    bool has_gpus, has_no_gpus;      /* as far as the file says */
-    hec__texts qos;                  /* which may be used with it; empty: not known */
+    uint64_t time_s, default_time_s;      /* at most; if none is asked */
+    uint64_t memory;                      /* bytes of one node */
+    uint32_t nodes, cpus, gpus, all_gpus; /* at most: of a job, of a node, of a node, of a user */
+    uint32_t jobs;                        /* of one user, queued and running */
+    enum hec__has_gpus has_gpus;
+    hec__texts qos; /* which may be used with it; empty: not known */
     const char *note;
 } hec__partition;
 
+/* A place for files; all are texts for people, `name` is "$HOME" or a word. */
+typedef struct hec__storage {
+    const char *name, *path, *quota, *backup, *purge, *note;
+} hec__storage;
+
 struct hec_site {
     hec__arena arena;
-    hec_yaml *yaml; /* what the texts below are pieces of */
+    hec_yaml *yaml; /* what most texts below are pieces of */
     const char *name, *title;
+    const char *path; /* NULL: hec brings it along */
     enum hec__scheduler scheduler;
     const char *retired; /* since when; NULL: it is live */
-    const char *checked; /* date of the newest source */
+    const char *checked; /* the date of the newest source */
     const char *cluster; /* Slurm: to be named to every command */
-    bool login_shell;    /* #!/bin/bash -l */
+    hec__texts sources, hosts;
+    bool login_shell; /* #!/bin/bash -l */
     bool qos_is_partition;
     hec__texts start;             /* lines before the first module */
     const char *module_command;   /* "module load" */
+    hec__texts modules;           /* some that there are */
     hec__pairs refused_modules;   /* name: why */
     hec__pairs defaults;          /* option: value */
-    hec__pairs multi_node;        /* the same, for jobs of several nodes */
+    hec__pairs multi_cpu;         /* the same, for jobs of more than one CPU */
+    hec__pairs multi_node;        /* of several nodes */
+    hec__pairs with_gpus;         /* of nodes with GPUs */
     hec__pairs required, refused; /* option: why */
     hec__pairs avoid;             /* what should be in no command or set-up line: why */
     uint64_t memory_per_cpu;      /* bytes to ask for where the user asks for none */
+    bool memory_of_whole_nodes;   /* the site sets the memory of exclusive jobs itself */
     hec__partition *partitions;
     size_t n_partitions;
-    uint64_t max_memory; /* of all running jobs of a user together */
-    uint32_t max_cpus, max_gpus, max_jobs;
-    uint32_t max_script;     /* bytes */
-    uint32_t array_first;    /* the smallest index */
-    uint32_t array_last;     /* the largest; 0: not known */
-    uint32_t array_size;     /* elements of one array; 0: not known */
-    uint32_t array_throttle; /* if none is asked */
-    bool array_no_mail;
-    const char *gpu_option; /* "--gres=gpu:", "ngpus": what GPUs are asked by */
-    hec__texts gpu_types;
-    const char *launch_node, *launch_mpi; /* what a command is started by */
-    const char *memory_option;            /* Grid Engine: "h_vmem" */
-    const char *pe_node, *pe_nodes;       /* Grid Engine: parallel environments */
-    bool memory_per_slot;                 /* LSF: rusage[mem] counts for each slot */
+    bool other_partitions; /* there are more than these */
+    hec__storage *storage;
+    size_t n_storage;
+    hec__pairs notes;                      /* topic: text, for people */
+    uint64_t max_memory;                   /* of all running jobs of a user together */
+    uint32_t max_cpus, max_gpus, max_jobs; /* the same; jobs: also queued ones */
+    uint32_t max_script;                   /* bytes */
+    uint32_t array_first;                  /* the smallest index */
+    uint32_t array_last;                   /* the largest; 0: not known */
+    uint32_t array_size;                   /* elements of one array; 0: not known */
+    uint32_t array_throttle;               /* if none is asked */
+    bool array_no_mail;                    /* arrays with mail are refused */
+    const char *gpu_option;                /* what GPUs are asked by: "--gres", "ngpus" */
+    bool gpu_type_is_constraint;           /* a type of GPU is asked for as a feature of the node */
+    hec__texts gpu_types;                  /* empty: not known */
+    const char *launch_node, *launch_mpi;  /* what a command is started by */
+    const char *memory_option;             /* Grid Engine: "h_vmem", for each slot */
+    const char *parallel_node, *parallel_nodes; /* Grid Engine: parallel environments */
+    bool memory_per_slot;                       /* LSF: rusage[mem] counts for each slot */
 };
 
 HEC_AUTO_DEFINE(hec_site, hec_site_destroy)

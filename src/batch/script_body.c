@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a job runs: where it begins, what is loaded and set, and the command. It is bash, which
+ * every cluster has.
+ */
+#include "batch/script.h"
+
+#include "base/error.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* The variable with an element's index, and the folder that a job was submitted from where it does
+ * not begin there. */
+static const struct {
+    const char *index, *folder;
+} variables[HEC__N_SCHEDULERS] = {
+    [HEC__SLURM] = {"SLURM_ARRAY_TASK_ID", NULL},
+    [HEC__SGE] = {"SGE_TASK_ID", NULL},
+    [HEC__PBS] = {"PBS_ARRAY_INDEX", "PBS_O_WORKDIR"},
+    [HEC__TORQUE] = {"PBS_ARRAYID", "PBS_O_WORKDIR"},
+    [HEC__LSF] = {"LSB_JOBINDEX", NULL},
+};
+
+/* ---- quoting ---- */
+
+static bool is_plain(const char *s)
+{
+    if (!*s || *s == '=' || *s == '~')
+        return false;
+    while (isalnum((unsigned char)*s) || (*s && strchr("_-+=.,/:@%", *s)))
+        s++;
+    return !*s;
+}
+
+static bool has_control(const char *s)
+{
+    while (*s && (unsigned char)*s >= 0x20 && *s != 0x7f)
+        s++;
+    return *s;
+}
+
+void hec__shell_word(hec__strbuf *out, const char *word)
+{
+    bool control = has_control(word);
+
+    if (is_plain(word)) {
+        hec__strbuf_adds(out, word);
+        return;
+    }
+    hec__strbuf_adds(out, control ? "$'" : "'");
+    for (const char *p = word; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+
+        if (control && (c < 0x20 || c == 0x7f))
+            hec__strbuf_addf(out, "\\%03o", c);
+        else if (control && (c == '\'' || c == '\\'))
+            hec__strbuf_addf(out, "\\%c", c);
+        else if (c == '\'')
+            hec__strbuf_adds(out, "'\\''");
+        else
+            hec__strbuf_addc(out, *p);
+    }
+    hec__strbuf_addc(out, '\'');
+}
+
+/* ---- before the command ---- */
+
+static void add_folder(hec__script *s)
+{
+    const char *variable = variables[s->site->scheduler].folder, *dir = s->q->workdir;
+
+    if (!variable && s->site->scheduler != HEC__LOCAL)
+        return; /* a directive says it */
+    if (dir) {
+        hec__strbuf_adds(&s->out, "cd -- ");
+        hec__shell_word(&s->out, dir);
+        hec__strbuf_adds(&s->out, " || exit\n");
+    } else if (variable) {
+        hec__strbuf_addf(&s->out, "cd -- \"$%s\" || exit\n", variable);
+    }
+}
+
+/* Of this machine, where no scheduler opens the files. */
+static int add_output(hec__script *s, hec_error *err)
+{
+    const hec_request *q = s->q;
+    const char *const paths[] = {q->output, q->error};
+    int r = 0;
+
+    if (s->site->scheduler != HEC__LOCAL || (!q->output && !q->error))
+        return 0;
+    hec__strbuf_adds(&s->out, "exec");
+    for (int i = 0; i < 2 && r == 0; i++) {
+        if (!paths[i])
+            continue;
+        hec__strbuf_addf(&s->out, " %s\"", i ? "2>" : ">");
+        for (const char *p = paths[i]; *p && r == 0;) {
+            size_t n = strcspn(p, " ");
+            HEC_AUTO_STR piece = strndup(p, n);
+
+            if (!piece)
+                return hec__fail(err, HEC_ENOMEM, 0, "no memory for a job script");
+            r = hec__output_path(s, piece, "$$", "$HEC_ARRAY_INDEX", &s->out, err);
+            p += n;
+            for (; *p == ' '; p++)
+                hec__strbuf_addc(&s->out, ' ');
+        }
+        hec__strbuf_addc(&s->out, '"');
+    }
+    hec__strbuf_adds(&s->out, q->error ? "\n" : " 2>&1\n");
+    return r;
+}
+
+static void add_setup(hec__script *s)
+{
+    const hec_request *q = s->q;
+
+    /* Start-up files of a site are not written for `set -e`. */
+    for (size_t i = 0; i < s->site->start.n; i++)
+        hec__strbuf_addf(&s->out, "%s\n", s->site->start.all[i]);
+    hec__strbuf_adds(&s->out, "set -e\n");
+    if (q->modules.n) {
+        hec__strbuf_adds(&s->out, s->site->module_command);
+        for (size_t i = 0; i < q->modules.n; i++) {
+            hec__strbuf_addc(&s->out, ' ');
+            hec__shell_word(&s->out, q->modules.all[i]);
+        }
+        hec__strbuf_addc(&s->out, '\n');
+    }
+    for (size_t i = 0; i < q->env.n; i++) {
+        const char *equals = strchr(q->env.all[i], '=');
+
+        hec__strbuf_adds(&s->out, "export ");
+        hec__strbuf_add(&s->out, q->env.all[i], (size_t)(equals + 1 - q->env.all[i]));
+        hec__shell_word(&s->out, equals + 1);
+        hec__strbuf_addc(&s->out, '\n');
+    }
+    for (size_t i = 0; i < q->setup.n; i++)
+        hec__strbuf_addf(&s->out, "%s\n", q->setup.all[i]);
+}
+
+/* ---- arrays ---- */
+
+/* The user's index of element number hec_k. */
+static void add_mapping(hec__script *s)
+{
+    const hec_request *q = s->q;
+    uint64_t before = 0;
+
+    for (size_t i = 0; i < q->n_ranges; i++) {
+        const hec__range *r = &q->ranges[i];
+        uint64_t n = (r->last - r->first) / r->step + 1;
+
+        if (q->n_ranges > 1 && i + 1 < q->n_ranges)
+            hec__strbuf_addf(&s->out, "%s [ \"$hec_k\" -lt %" PRIu64 " ]; then\n    ",
+                             i ? "elif" : "if", before + n);
+        else if (q->n_ranges > 1)
+            hec__strbuf_adds(&s->out, "else\n    ");
+        hec__strbuf_addf(&s->out,
+                         "HEC_ARRAY_INDEX=$((%" PRIu32 " + (hec_k - %" PRIu64 ") * %" PRIu32 "))\n",
+                         r->first, before, r->step);
+        before += n;
+    }
+    if (q->n_ranges > 1)
+        hec__strbuf_adds(&s->out, "fi\n");
+}
+
+/* Without a scheduler the script runs itself once for each element, one after the other. */
+static void add_loop(hec__script *s)
+{
+    hec__strbuf_adds(&s->out, "if [ -z \"${HEC_ARRAY_INDEX:-}\" ]; then\n"
+                              "    hec_status=0\n    for i in");
+    for (size_t i = 0; i < s->q->n_ranges; i++)
+        hec__strbuf_addf(&s->out, " $(seq %" PRIu32 " %" PRIu32 " %" PRIu32 ")",
+                         s->q->ranges[i].first, s->q->ranges[i].step, s->q->ranges[i].last);
+    hec__strbuf_adds(&s->out, "; do\n"
+                              "        HEC_ARRAY_INDEX=$i \"$BASH\" \"$0\" || hec_status=$?\n"
+                              "    done\n    exit \"$hec_status\"\nfi\n");
+}
+
+static void add_index(hec__script *s)
+{
+    const char *index = variables[s->site->scheduler].index;
+
+    if (!s->q->n_ranges)
+        return;
+    if (!index) {
+        add_loop(s);
+    } else if (s->part.mapped) {
+        hec__strbuf_addf(&s->out, "hec_k=$((%s - %" PRIu32 " + %" PRIu64 "))\n", index,
+                         s->part.first, s->part.skipped);
+        add_mapping(s);
+    } else {
+        hec__strbuf_addf(&s->out, "HEC_ARRAY_INDEX=$%s\n", index);
+    }
+    hec__strbuf_adds(&s->out, "export HEC_ARRAY_INDEX\n");
+}
+
+/* ---- the command ---- */
+
+/* What the command is started by, with a blank behind it. One start for each job: a scheduler is
+ * not asked once for each task. */
+static int add_launcher(hec__script *s, hec_error *err)
+{
+    const hec_request *q = s->q;
+    const hec_site *site = s->site;
+    const char *mpi = site->launch_mpi ? site->launch_mpi : "mpirun";
+    uint64_t ranks = (uint64_t)q->nodes * q->cpus;
+
+    if (q->launch == HEC__LAUNCH_MPI && strcmp(mpi, "srun") == 0)
+        hec__strbuf_addf(&s->out, "srun --ntasks=%" PRIu64 " ", ranks);
+    else if (q->launch == HEC__LAUNCH_MPI && site->scheduler == HEC__LOCAL)
+        hec__strbuf_addf(&s->out, "%s -n %" PRIu64 " ", mpi, ranks);
+    else if (q->launch == HEC__LAUNCH_MPI)
+        hec__strbuf_addf(&s->out, "%s ", mpi);
+    if (q->launch != HEC__LAUNCH_NODE || (q->nodes == 1 && site->scheduler != HEC__SLURM))
+        return 0;
+    if (site->launch_node)
+        hec__strbuf_addf(&s->out, "%s ", site->launch_node);
+    else if (site->scheduler == HEC__SLURM)
+        hec__strbuf_addf(
+            &s->out, "srun --nodes=%" PRIu32 " --ntasks=%" PRIu32 " --cpus-per-task=%" PRIu32 " ",
+            q->nodes, q->nodes, q->cpus);
+    else
+        return hec__fail(err, HEC_EINVAL, 0,
+                         "launch: the site file does not say how a program is started on each "
+                         "node (launch: node); give --launch=once or --launch=mpi");
+    return 0;
+}
+
+/* Which schedulers do not themselves send SIGUSR1 before the end, or kill at the end. (Grid
+ * Engine 8.1.9 was seen not to keep h_rt where s_rt is given and its signal is caught.) */
+static bool has_own_warning(const hec__script *s)
+{
+    return s->site->scheduler == HEC__SLURM || s->site->scheduler == HEC__SGE ||
+           s->site->scheduler == HEC__LSF;
+}
+
+static bool has_own_end(const hec__script *s)
+{
+    return s->site->scheduler != HEC__SGE && s->site->scheduler != HEC__LOCAL;
+}
+
+static bool needs_timer(const hec__script *s)
+{
+    return !has_own_warning(s) || !has_own_end(s);
+}
+
+static void add_warning(hec__script *s)
+{
+    const hec_request *q = s->q;
+
+    if (needs_timer(s))
+        hec__strbuf_adds(&s->out, "# Sends signal $2 to process $3 after $1 seconds.\n"
+                                  "hec_after()\n{\n    hec_sleep=\n"
+                                  "    trap 'kill \"$hec_sleep\" 2>/dev/null; exit' TERM\n"
+                                  "    sleep \"$1\" &\n    hec_sleep=$!\n"
+                                  "    wait \"$hec_sleep\"\n"
+                                  "    kill -s \"$2\" \"$3\" 2>/dev/null\n}\n");
+    hec__strbuf_addf(&s->out,
+                     "# At SIGUSR1 the time limit is near: the command gets SIG%s.\n"
+                     "hec_warn()\n{\n"
+                     "    echo 'hec: the time limit is near, the command gets SIG%s' >&2\n"
+                     "    kill -s %s \"$hec_pid\" 2>/dev/null || :\n",
+                     q->warn_signal, q->warn_signal, q->warn_signal);
+    if (!has_own_end(s))
+        hec__strbuf_addf(&s->out,
+                         "    hec_after %" PRIu64 " KILL \"$hec_pid\" >/dev/null 2>&1 &\n"
+                         "    hec_timer=$!\n",
+                         q->warn_s);
+    hec__strbuf_adds(&s->out, "}\n");
+}
+
+/* A function that runs the command under the warning. Where the scheduler sends SIGUSR1 to every
+ * process of the job, a command that is to hear another signal starts with this one ignored: it
+ * would die of it. */
+static void add_runner(hec__script *s)
+{
+    const hec_request *q = s->q;
+    bool timer = needs_timer(s);
+    bool deaf = (s->site->scheduler == HEC__SGE || s->site->scheduler == HEC__LSF) &&
+                strcmp(q->warn_signal, "USR1") != 0;
+
+    hec__strbuf_adds(&s->out, "hec_run()\n{\n");
+    if (timer)
+        hec__strbuf_adds(&s->out, "    hec_timer=\n");
+    hec__strbuf_adds(&s->out, "    trap hec_warn USR1\n"
+                              "    trap : TERM # the command hears it too, and is waited for\n");
+    hec__strbuf_adds(&s->out, deaf ? "    (\n        trap '' USR1\n        exec \"$@\"\n    ) &\n"
+                                   : "    \"$@\" &\n");
+    hec__strbuf_adds(&s->out, "    hec_pid=$!\n");
+    if (!has_own_warning(s))
+        hec__strbuf_addf(&s->out,
+                         "    hec_after %" PRIu64 " USR1 $$ >/dev/null 2>&1 &\n"
+                         "    hec_timer=$!\n",
+                         q->time_s - q->warn_s);
+    hec__strbuf_adds(&s->out, "    while kill -0 \"$hec_pid\" 2>/dev/null; do\n"
+                              "        wait \"$hec_pid\" || : # a signal ends it early\n"
+                              "    done\n    hec_status=0\n"
+                              "    wait \"$hec_pid\" || hec_status=$?\n");
+    if (timer)
+        hec__strbuf_adds(&s->out,
+                         "    [ -z \"$hec_timer\" ] || kill \"$hec_timer\" 2>/dev/null || :\n");
+    hec__strbuf_adds(&s->out, "    exit \"$hec_status\"\n}\n");
+}
+
+int hec__script_body(hec__script *s, hec_error *err)
+{
+    const hec_request *q = s->q;
+    int r;
+
+    hec__strbuf_addc(&s->out, '\n');
+    add_folder(s);
+    add_index(s);
+    r = add_output(s, err);
+    if (r < 0)
+        return r;
+    add_setup(s);
+    hec__strbuf_addc(&s->out, '\n');
+    if (q->warn_s) {
+        add_warning(s);
+        add_runner(s);
+    }
+    hec__strbuf_adds(&s->out, q->warn_s ? "hec_run " : "exec ");
+    r = add_launcher(s, err);
+    for (size_t i = 0; i < q->argc; i++) {
+        if (i)
+            hec__strbuf_addc(&s->out, ' ');
+        hec__shell_word(&s->out, q->argv[i]);
+    }
+    hec__strbuf_addc(&s->out, '\n');
+    return r;
+}

@@ -1,0 +1,36 @@
+#!/bin/bash
+# A job for ichec-kay (slurm), written by hec.
+#SBATCH --job-name=python
+#SBATCH --partition=ProdQ
+#SBATCH --account=course01
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=40
+#SBATCH --cpus-per-task=1
+#SBATCH --mem=0
+#SBATCH --time=00:20:00
+#SBATCH --exclusive
+#SBATCH --signal=B:USR1@60
+
+set -e
+module load conda/2
+
+# At SIGUSR1 the time limit is near: the command gets SIGTERM.
+hec_warn()
+{
+    echo 'hec: the time limit is near, the command gets SIGTERM' >&2
+    kill -s TERM "$hec_pid" 2>/dev/null || :
+}
+hec_run()
+{
+    trap hec_warn USR1
+    trap : TERM # the command hears it too, and is waited for
+    "$@" &
+    hec_pid=$!
+    while kill -0 "$hec_pid" 2>/dev/null; do
+        wait "$hec_pid" || : # a signal ends it early
+    done
+    hec_status=0
+    wait "$hec_pid" || hec_status=$?
+    exit "$hec_status"
+}
+hec_run mpirun python mpi.py

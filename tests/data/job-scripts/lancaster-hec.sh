@@ -1,0 +1,35 @@
+#!/bin/bash
+# A job for lancaster-hec (slurm), written by hec.
+#SBATCH --job-name=python
+#SBATCH --partition=serial
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=1
+#SBATCH --mem=3950M
+#SBATCH --time=01:00:00
+#SBATCH --signal=B:USR1@60
+
+source /etc/profile
+set -e
+module add miniforge
+
+# At SIGUSR1 the time limit is near: the command gets SIGTERM.
+hec_warn()
+{
+    echo 'hec: the time limit is near, the command gets SIGTERM' >&2
+    kill -s TERM "$hec_pid" 2>/dev/null || :
+}
+hec_run()
+{
+    trap hec_warn USR1
+    trap : TERM # the command hears it too, and is waited for
+    "$@" &
+    hec_pid=$!
+    while kill -0 "$hec_pid" 2>/dev/null; do
+        wait "$hec_pid" || : # a signal ends it early
+    done
+    hec_status=0
+    wait "$hec_pid" || hec_status=$?
+    exit "$hec_status"
+}
+hec_run python model.py

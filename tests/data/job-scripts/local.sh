@@ -1,0 +1,52 @@
+#!/bin/bash
+# A job for local (local), written by hec.
+
+cd -- /tmp || exit
+if [ -z "${HEC_ARRAY_INDEX:-}" ]; then
+    hec_status=0
+    for i in $(seq 1 1 3) $(seq 7 1 7); do
+        HEC_ARRAY_INDEX=$i "$BASH" "$0" || hec_status=$?
+    done
+    exit "$hec_status"
+fi
+export HEC_ARRAY_INDEX
+exec >"o/$HEC_ARRAY_INDEX.txt" 2>&1
+set -e
+module load gcc
+
+# Sends signal $2 to process $3 after $1 seconds.
+hec_after()
+{
+    hec_sleep=
+    trap 'kill "$hec_sleep" 2>/dev/null; exit' TERM
+    sleep "$1" &
+    hec_sleep=$!
+    wait "$hec_sleep"
+    kill -s "$2" "$3" 2>/dev/null
+}
+# At SIGUSR1 the time limit is near: the command gets SIGTERM.
+hec_warn()
+{
+    echo 'hec: the time limit is near, the command gets SIGTERM' >&2
+    kill -s TERM "$hec_pid" 2>/dev/null || :
+    hec_after 60 KILL "$hec_pid" >/dev/null 2>&1 &
+    hec_timer=$!
+}
+hec_run()
+{
+    hec_timer=
+    trap hec_warn USR1
+    trap : TERM # the command hears it too, and is waited for
+    "$@" &
+    hec_pid=$!
+    hec_after 1140 USR1 $$ >/dev/null 2>&1 &
+    hec_timer=$!
+    while kill -0 "$hec_pid" 2>/dev/null; do
+        wait "$hec_pid" || : # a signal ends it early
+    done
+    hec_status=0
+    wait "$hec_pid" || hec_status=$?
+    [ -z "$hec_timer" ] || kill "$hec_timer" 2>/dev/null || :
+    exit "$hec_status"
+}
+hec_run ./one

@@ -1,0 +1,49 @@
+#!/bin/bash
+# A job for generic-pbs (pbs), written by hec.
+#PBS -N python
+#PBS -l select=2:ncpus=4:mpiprocs=1:mem=8192mb:ngpus=1
+#PBS -l place=scatter:excl
+#PBS -l walltime=02:00:00
+#PBS -J 1-10%3
+#PBS -W depend=afternotok:5.server
+#PBS -j oe
+
+cd -- "$PBS_O_WORKDIR" || exit
+HEC_ARRAY_INDEX=$PBS_ARRAY_INDEX
+export HEC_ARRAY_INDEX
+set -e
+
+# Sends signal $2 to process $3 after $1 seconds.
+hec_after()
+{
+    hec_sleep=
+    trap 'kill "$hec_sleep" 2>/dev/null; exit' TERM
+    sleep "$1" &
+    hec_sleep=$!
+    wait "$hec_sleep"
+    kill -s "$2" "$3" 2>/dev/null
+}
+# At SIGUSR1 the time limit is near: the command gets SIGTERM.
+hec_warn()
+{
+    echo 'hec: the time limit is near, the command gets SIGTERM' >&2
+    kill -s TERM "$hec_pid" 2>/dev/null || :
+}
+hec_run()
+{
+    hec_timer=
+    trap hec_warn USR1
+    trap : TERM # the command hears it too, and is waited for
+    "$@" &
+    hec_pid=$!
+    hec_after 7140 USR1 $$ >/dev/null 2>&1 &
+    hec_timer=$!
+    while kill -0 "$hec_pid" 2>/dev/null; do
+        wait "$hec_pid" || : # a signal ends it early
+    done
+    hec_status=0
+    wait "$hec_pid" || hec_status=$?
+    [ -z "$hec_timer" ] || kill "$hec_timer" 2>/dev/null || :
+    exit "$hec_status"
+}
+hec_run pbsdsh -- python model.py

@@ -1,0 +1,35 @@
+#!/bin/bash -l
+# A job for ub-ccr (slurm), written by hec.
+#SBATCH --job-name=solver
+#SBATCH --partition=general-compute
+#SBATCH --qos=general-compute
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=8
+#SBATCH --cpus-per-task=1
+#SBATCH --mem=22400M
+#SBATCH --time=1-00:00:00
+#SBATCH --constraint="[SAPPHIRE-RAPIDS-IB|ICE-LAKE-IB|CASCADE-LAKE-IB|EMERALD-RAPIDS-IB]"
+#SBATCH --signal=B:USR1@60
+
+set -e
+
+# At SIGUSR1 the time limit is near: the command gets SIGTERM.
+hec_warn()
+{
+    echo 'hec: the time limit is near, the command gets SIGTERM' >&2
+    kill -s TERM "$hec_pid" 2>/dev/null || :
+}
+hec_run()
+{
+    trap hec_warn USR1
+    trap : TERM # the command hears it too, and is waited for
+    "$@" &
+    hec_pid=$!
+    while kill -0 "$hec_pid" 2>/dev/null; do
+        wait "$hec_pid" || : # a signal ends it early
+    done
+    hec_status=0
+    wait "$hec_pid" || hec_status=$?
+    exit "$hec_status"
+}
+hec_run srun --ntasks=16 ./solver
