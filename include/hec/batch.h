@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Batch jobs: what a job asks for, what a site has and forbids, and the script that says it to the
- * site's scheduler. Nothing here runs a command.
+ * Batch jobs: what a job asks for, what a site has and forbids, the script that says it to the
+ * site's scheduler, and what the site would object to. Nothing here runs a command.
  *
  * One set of options for every scheduler. What is asked is always asked for each node: a job of
  * 4 nodes with 8 CPUs and 16 GiB has 32 CPUs and 64 GiB.
@@ -116,6 +116,28 @@ HEC_API int hec_script_parts(hec_request *request, const hec_site *site, uint32_
  * HEC_EINVAL: what this scheduler or site cannot do, or no command. HEC_ENOMEM. */
 HEC_API int hec_script_write(hec_request *request, const hec_site *site, uint32_t part,
                              char **ret_text, hec_error *err);
+
+/* ---- checks ---- */
+
+/* Something that the site would object to. */
+typedef struct hec_finding {
+    const char *rule; /* "time-limit": a name, which stays the same */
+    int32_t serious;  /* 1: the site would refuse or punish it; 0: advice */
+    uint32_t line;    /* of the script, from 1; 0 where there is none */
+    const char *text; /* one line: what is wrong, and what to do */
+} hec_finding;
+
+typedef void hec_finding_told(void *ctx, const hec_finding *finding);
+
+/* Tells of all that the site would object to; returns how many of it is serious. The request is
+ * completed first, as by hec_script_write(). HEC_EINVAL: no script can be made of it. */
+HEC_API int hec_request_check(hec_request *request, const hec_site *site, hec_finding_told *told,
+                              void *ctx, hec_error *err);
+
+/* The same of a script that somebody wrote for this site: its directives, and what its body does.
+ * HEC_ENOENT, HEC_EIO, HEC_ENOMEM; HEC_EFORMAT: over 16 MiB. */
+HEC_API int hec_script_check(const char *path, const hec_site *site, hec_finding_told *told,
+                             void *ctx, hec_error *err);
 
 #ifdef __cplusplus
 }

@@ -262,6 +262,10 @@ static void add_warning(hec__script *s)
     hec__strbuf_addf(&s->out,
                      "# At SIGUSR1 the time limit is near: the command gets SIG%s.\n"
                      "hec_warn()\n{\n"
+                     "    if [ -z \"$hec_pid\" ]; then\n"
+                     "        hec_early=1 # it is only just being started\n"
+                     "        return\n"
+                     "    fi\n"
                      "    echo 'hec: the time limit is near, the command gets SIG%s' >&2\n"
                      "    kill -s %s \"$hec_pid\" 2>/dev/null || :\n",
                      q->warn_signal, q->warn_signal, q->warn_signal);
@@ -283,14 +287,14 @@ static void add_runner(hec__script *s)
     bool deaf = (s->site->scheduler == HEC__SGE || s->site->scheduler == HEC__LSF) &&
                 strcmp(q->warn_signal, "USR1") != 0;
 
-    hec__strbuf_adds(&s->out, "hec_run()\n{\n");
+    hec__strbuf_adds(&s->out, "hec_run()\n{\n    hec_pid=\n    hec_early=\n");
     if (timer)
         hec__strbuf_adds(&s->out, "    hec_timer=\n");
     hec__strbuf_adds(&s->out, "    trap hec_warn USR1\n"
                               "    trap : TERM # the command hears it too, and is waited for\n");
     hec__strbuf_adds(&s->out, deaf ? "    (\n        trap '' USR1\n        exec \"$@\"\n    ) &\n"
                                    : "    \"$@\" &\n");
-    hec__strbuf_adds(&s->out, "    hec_pid=$!\n");
+    hec__strbuf_adds(&s->out, "    hec_pid=$!\n    [ -z \"$hec_early\" ] || hec_warn\n");
     if (!has_own_warning(s))
         hec__strbuf_addf(&s->out,
                          "    hec_after %" PRIu64 " USR1 $$ >/dev/null 2>&1 &\n"

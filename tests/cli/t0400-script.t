@@ -65,7 +65,7 @@ is $? 7 'the status is that of the command'
 bash job.sh
 is $? 7 'also under the warning'
 "$HEC" script --scheduler=local --time=20s --warn=19s -- \
-    sh -c 'trap "echo warned; exit 75" TERM; sleep 30 & wait' >job.sh
+    sh -c 'trap "echo warned; exit 75" TERM; while :; do sleep 0.1; done' >job.sh
 bash job.sh >out 2>err
 is $? 75 'a command that is warned can end in its own way'
 is "$(cat out)" warned 'by the signal'
@@ -82,7 +82,7 @@ END
 for scheduler in slurm sge lsf; do
     rm -f begun
     "$HEC" script --scheduler=$scheduler --time=1h -- \
-        sh -c 'trap "echo warned; exit 75" TERM; touch begun; sleep 30 & wait' >job.sh
+        sh -c 'trap "echo warned; exit 75" TERM; touch begun; while :; do sleep 0.1; done' >job.sh
     bash job.sh >out 2>err &
     timeout 20 sh wait.sh $!
     wait $!

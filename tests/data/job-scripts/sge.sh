@@ -30,6 +30,10 @@ hec_after()
 # At SIGUSR1 the time limit is near: the command gets SIGTERM.
 hec_warn()
 {
+    if [ -z "$hec_pid" ]; then
+        hec_early=1 # it is only just being started
+        return
+    fi
     echo 'hec: the time limit is near, the command gets SIGTERM' >&2
     kill -s TERM "$hec_pid" 2>/dev/null || :
     hec_after 60 KILL "$hec_pid" >/dev/null 2>&1 &
@@ -37,6 +41,8 @@ hec_warn()
 }
 hec_run()
 {
+    hec_pid=
+    hec_early=
     hec_timer=
     trap hec_warn USR1
     trap : TERM # the command hears it too, and is waited for
@@ -45,6 +51,7 @@ hec_run()
         exec "$@"
     ) &
     hec_pid=$!
+    [ -z "$hec_early" ] || hec_warn
     while kill -0 "$hec_pid" 2>/dev/null; do
         wait "$hec_pid" || : # a signal ends it early
     done

@@ -16,15 +16,22 @@ set -e
 # At SIGUSR1 the time limit is near: the command gets SIGTERM.
 hec_warn()
 {
+    if [ -z "$hec_pid" ]; then
+        hec_early=1 # it is only just being started
+        return
+    fi
     echo 'hec: the time limit is near, the command gets SIGTERM' >&2
     kill -s TERM "$hec_pid" 2>/dev/null || :
 }
 hec_run()
 {
+    hec_pid=
+    hec_early=
     trap hec_warn USR1
     trap : TERM # the command hears it too, and is waited for
     "$@" &
     hec_pid=$!
+    [ -z "$hec_early" ] || hec_warn
     while kill -0 "$hec_pid" 2>/dev/null; do
         wait "$hec_pid" || : # a signal ends it early
     done
