@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 #: How long to wait for more while results are not on disk yet, milliseconds.
 _LOOK_MS = 2
-#: How long results may gather meanwhile, seconds: to bring each to disk, and wake who waits for it,
-#: would cost more than to make it.
-_GATHER_S = 0.002
 
 
 class TaskFuture(_hec.Future, concurrent.futures.Future):  # type: ignore[type-arg]
@@ -223,12 +220,17 @@ class Desk:
                 return False
 
     def _gather(self) -> None:
-        """Keeps the workers busy for a little, or until no task is under way."""
-        tasks, call, step = self._tasks, self._call, self._pool.step
-        end = time.monotonic() + _GATHER_S
+        """Keeps the workers busy until results are worth looking after; without a task under way
+        they are waited for.
+        """
+        tasks, call, log = self._tasks, self._call, self._log
+        assert log is not None
+        if call.done >= tasks.count:
+            log.sync()
+            return
         while True:
-            step(_LOOK_MS)
-            if call.done >= tasks.count or time.monotonic() >= end:
+            self._pool.step(_LOOK_MS)
+            if call.done >= tasks.count or not log.gathers():
                 return
             tasks.extend()
 

@@ -32,6 +32,9 @@ _FORMAT_BYTES, _FORMAT_TEXT, _FORMAT_PICKLE = 0, 1, 2
 #: Numbers of verdicts.
 _DONE, _RAISED = 1, 2
 
+#: How long single results gather, seconds: to bring each to disk would cost more than to make it.
+_GATHER_S = 0.01
+
 #: Journals that are kept open though no call uses them: to open one is to read it.
 _IDLE_MAX = 8
 #: Former codes of a function that are looked for, the latest.
@@ -91,7 +94,7 @@ class _Open:
         Those who wrote it have been told.
         """
         try:
-            self.journal.progress()
+            self.journal.progress(True)
         except OSError:
             self.broken = True
         return self.broken
@@ -265,6 +268,8 @@ class Log:
         self._last = b""
         self._held: collections.deque[tuple[int, list[tuple[int, typing.Any]]]]
         self._held = collections.deque()
+        #: Until then, of time.monotonic(), what comes gathers.
+        self._due = 0.0
         #: Results that came from the journal.
         self.found = 0
         #: The user's numbers of tasks that run: by the engine's.
@@ -283,6 +288,7 @@ class Log:
     def sync(self) -> None:
         """Returns when all that this call has is on disk."""
         self.journal.sync()
+        self._due = 0.0
 
     # -- a list --
 
@@ -417,11 +423,23 @@ class Log:
         """Whether there is something that is not on disk."""
         return bool(self._held)
 
+    def gathers(self) -> bool:
+        """Whether there is nothing to release yet, and nothing to ask for."""
+        return (
+            bool(self._held)
+            and self._held[0][0] > self.journal.progress(False)
+            and time.monotonic() < self._due
+        )
+
     def release(self) -> list[tuple[int, typing.Any]]:
-        """What is on disk by now; the rest is brought there meanwhile."""
+        """What is on disk by now; the rest is brought there meanwhile, once in _GATHER_S."""
         if not self._held:
             return []
-        durable, out = self.journal.progress(), []
+        now, out = time.monotonic(), []
+        ask = now >= self._due
+        if ask:
+            self._due = now + _GATHER_S
+        durable = self.journal.progress(ask)
         while self._held and self._held[0][0] <= durable:
             out += self._held.popleft()[1]
         return out

@@ -28,7 +28,7 @@ _FIRST = 16
 #: How long to wait for more while results are not on disk yet, milliseconds.
 _LOOK_MS = 2
 #: How long to go on pulling inputs before looking at results, seconds.
-_PULL_S = 0.001
+_PULL_S = 0.0005
 
 
 def open_log(options: Options, func: typing.Any = None) -> Log | None:
@@ -156,9 +156,10 @@ class _Inputs:
         if self.more and room > 0:
             pool.step(0)
         elif self._log is not None and self._log.holds:
-            if call.done < self.sent:
+            pool.step(_LOOK_MS if call.done < self.sent else 0)
+            while call.done < self.sent and self._log.gathers():
                 pool.step(_LOOK_MS)
-            else:
+            if call.done >= self.sent:
                 self._log.sync()
         elif call.done < self.sent and not self.over:
             pool.drive(call, once=True)

@@ -133,18 +133,18 @@ static PyObject *journal_sync(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* progress() -> int: has what was added brought to disk, without waiting for it. */
-static PyObject *journal_progress(PyObject *self, PyObject *unused)
+/* progress(ask) -> int: up to which seq it is on disk; with ask, has the rest brought there,
+ * without waiting for it. */
+static PyObject *journal_progress(PyObject *self, PyObject *ask)
 {
     hecmod_journal *j = (hecmod_journal *)self;
     hec_error err = {0};
-    int r;
+    int r = 0;
 
-    (void)unused;
     if (!open_one(j))
         return NULL;
-    r = hec_journal_durable(j->journal) >= j->seq ? 0
-                                                  : hec_journal_sync(j->journal, j->seq, 0, &err);
+    if (PyObject_IsTrue(ask) == 1 && hec_journal_durable(j->journal) < j->seq)
+        r = hec_journal_sync(j->journal, j->seq, 0, &err);
     if (r < 0 && r != HEC_EAGAIN)
         return hecmod_raise(&err);
     return PyLong_FromUnsignedLongLong(hec_journal_durable(j->journal));
@@ -494,8 +494,9 @@ static PyMethodDef journal_methods[] = {
     {"noted", journal_noted, METH_O, "noted(name) -> str or None\n\nThe last note of this name."},
     {"note", journal_note, METH_VARARGS, "note(name, value)\n\nAdds a note."},
     {"sync", journal_sync, METH_NOARGS, "sync()\n\nReturns when all that was added is on disk."},
-    {"progress", journal_progress, METH_NOARGS,
-     "progress() -> int\n\nHas what was added brought to disk, and says up to which `seq` it is."},
+    {"progress", journal_progress, METH_O,
+     "progress(ask) -> int\n\nUp to which `seq` it is on disk; with ask, has the rest brought "
+     "there."},
     {"info", journal_info, METH_NOARGS, "info() -> dict\n\nWhat is in it."},
     {"close", journal_close, METH_NOARGS, "close()\n\nBrings all to disk and lets others write."},
     {NULL, NULL, 0, NULL},

@@ -142,6 +142,7 @@ static void commit(hec__jwriter *w)
         return;
     }
     w->durable_seq = seq;
+    w->committed_ns = hec__now_ns();
     w->commits++;
     pthread_cond_broadcast(&w->done);
 }
@@ -156,6 +157,12 @@ static uint64_t idle_ns(const hec__jwriter *w)
 {
     uint64_t beat, now, idle = UINT64_MAX;
 
+    if (!pending(w) && w->committed_ns) {
+        /* Where there was something there will be more: it need not call. */
+        now = hec__now_ns();
+        if (now < w->committed_ns + w->group_ns)
+            idle = w->committed_ns + w->group_ns - now;
+    }
     if (pending(w)) {
         if (w->hurry || w->stop || w->direct || w->fill.len >= w->group_bytes)
             return 0;
@@ -187,6 +194,21 @@ static void beat(hec__jwriter *w)
         fail(w, &err);
 }
 
+static void sleep_for(hec__jwriter *w, uint64_t ns)
+{
+    struct timespec until = {0};
+
+    if (ns == UINT64_MAX) {
+        w->wakes_ns = UINT64_MAX;
+        pthread_cond_wait(&w->work, &w->lock);
+    } else {
+        w->wakes_ns = hec__now_ns() + ns;
+        until = hec__jcommit_after(ns);
+        pthread_cond_timedwait(&w->work, &w->lock, &until);
+    }
+    w->wakes_ns = 0;
+}
+
 void *hec__jcommit_main(void *writer)
 {
     hec__jwriter *w = writer;
@@ -196,12 +218,8 @@ void *hec__jcommit_main(void *writer)
     while (!w->stop || pending(w)) {
         uint64_t ns = idle_ns(w);
 
-        if (ns == UINT64_MAX) {
-            pthread_cond_wait(&w->work, &w->lock);
-        } else if (ns > 0) {
-            struct timespec until = hec__jcommit_after(ns);
-
-            pthread_cond_timedwait(&w->work, &w->lock, &until);
+        if (ns > 0) {
+            sleep_for(w, ns);
         } else {
             if (w->lockfile && !w->failed)
                 beat(w);

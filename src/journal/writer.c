@@ -220,11 +220,10 @@ static int copy(hec__jwriter *w, hec__jnew *n)
     return 0;
 }
 
-/* With the lock held: 1, 0 or negative. */
-static int put(hec__jwriter *w, hec__jnew *n, hec_error *err)
+/* With the lock held: 1, 0 or negative. *ret_call: the thread has to be called; without the lock,
+ * or it would wake only to wait for it. */
+static int put(hec__jwriter *w, hec__jnew *n, bool *ret_call, hec_error *err)
 {
-    bool first = w->end == w->written;
-
     if (w->failed)
         return failure(w, err);
     if (!has_room(w))
@@ -240,34 +239,46 @@ static int put(hec__jwriter *w, hec__jnew *n, hec_error *err)
         w->first_ns = hec__now_ns();
     w->seq++;
     w->end += hec__jsize(&n->head);
-    if (first || w->direct || w->fill.len >= w->group_bytes)
-        pthread_cond_signal(&w->work);
+    if (w->direct || w->fill.len >= w->group_bytes)
+        *ret_call = w->wakes_ns > 0;
+    else
+        *ret_call = w->wakes_ns > w->first_ns + w->group_ns;
     return 1;
 }
 
 int hec__jwriter_put(hec__jwriter *w, hec__jnew *n, uint64_t *ret_offset, uint64_t *ret_seq,
                      hec_error *err)
 {
+    bool call = false;
     int r;
 
     pthread_mutex_lock(&w->lock);
-    r = put(w, n, err);
+    r = put(w, n, &call, err);
     if (r > 0) {
         *ret_seq = w->seq;
         *ret_offset = w->end - hec__jsize(&n->head);
     }
     pthread_mutex_unlock(&w->lock);
+    if (call)
+        pthread_cond_signal(&w->work);
     return r;
 }
 
-/* With the lock held: somebody waits for a record. If the thread has it already, others that come
- * now need not be hurried. */
-static void hurry(hec__jwriter *w, uint64_t seq)
+/* With the lock held: somebody wants a record on disk. If the thread has it already, others that
+ * come now need not be hurried. True: the thread has to be called. */
+static bool hurry(hec__jwriter *w, uint64_t seq)
 {
     if (seq <= w->taken_seq)
-        return;
+        return false;
     w->hurry = true;
-    pthread_cond_signal(&w->work);
+    return w->wakes_ns > 0;
+}
+
+static void wait_for(hec__jwriter *w, uint64_t seq)
+{
+    if (hurry(w, seq))
+        pthread_cond_signal(&w->work);
+    pthread_cond_wait(&w->done, &w->lock);
 }
 
 int hec__jwriter_written(hec__jwriter *w, uint64_t seq, hec_error *err)
@@ -275,10 +286,8 @@ int hec__jwriter_written(hec__jwriter *w, uint64_t seq, hec_error *err)
     int r = 0;
 
     pthread_mutex_lock(&w->lock);
-    while (!w->failed && w->written_seq < seq) {
-        hurry(w, seq);
-        pthread_cond_wait(&w->done, &w->lock);
-    }
+    while (!w->failed && w->written_seq < seq)
+        wait_for(w, seq);
     if (w->written_seq < seq)
         r = failure(w, err);
     pthread_mutex_unlock(&w->lock);
@@ -289,21 +298,27 @@ int hec__jwriter_sync(hec__jwriter *w, uint64_t seq, int timeout_ms, hec_error *
 {
     struct timespec until =
         hec__jcommit_after((uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u);
-    int r = 0, late = 0;
+    bool late = timeout_ms == 0, call;
+    int r = 0;
 
     pthread_mutex_lock(&w->lock);
     if (seq > w->seq)
         seq = w->seq;
+    call = late && !w->failed && w->durable_seq < seq && hurry(w, seq);
     while (!w->failed && !late && w->durable_seq < seq) {
-        hurry(w, seq);
-        if (timeout_ms < 0)
-            pthread_cond_wait(&w->done, &w->lock);
-        else
-            late = pthread_cond_timedwait(&w->done, &w->lock, &until) == ETIMEDOUT;
+        if (timeout_ms < 0) {
+            wait_for(w, seq);
+            continue;
+        }
+        if (hurry(w, seq))
+            pthread_cond_signal(&w->work);
+        late = pthread_cond_timedwait(&w->done, &w->lock, &until) == ETIMEDOUT;
     }
     if (w->durable_seq < seq)
         r = w->failed ? failure(w, err)
                       : hec__fail(err, HEC_EAGAIN, 0, "not on disk within %d ms", timeout_ms);
     pthread_mutex_unlock(&w->lock);
+    if (call)
+        pthread_cond_signal(&w->work);
     return r;
 }

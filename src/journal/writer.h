@@ -48,6 +48,9 @@ typedef struct hec__jwriter {
     uint64_t seq, written_seq, durable_seq;
     uint64_t taken_seq; /* as far as the thread has it */
     uint64_t first_ns;  /* when the oldest record of `fill` came */
+    /* When the thread looks by itself: 0 while it works, UINT64_MAX: when it is called. */
+    uint64_t wakes_ns;
+    uint64_t committed_ns; /* when it last brought something to disk */
     bool hurry, stop, failed;
     hec_error error; /* why, if failed */
     uint64_t commits, waited_ns;

@@ -10,11 +10,10 @@
 
 #include <assert.h>
 
-/* A worker gets a second batch while it runs the first, so that it never waits for the parent;
- * from tasks this long on the wait does not matter, and what is not sent need not be taken back. */
-#define QUEUE_BATCHES 2u
-/* And more where the parent is left asleep while there are some: see worker.c tell_parent(). */
-#define QUEUE_PATIENT 4u
+/* A worker gets further batches while it runs the first, so that it does not wait for the parent,
+ * which on a busy machine may come late; from tasks this long on the wait does not matter, and what
+ * is not sent need not be taken back. */
+#define QUEUE_BATCHES 4u
 #define QUEUE_TASK_NS 5000000u
 /* Moving less work than this costs more than it gains. */
 #define MOVE_NS 50000u
@@ -114,7 +113,7 @@ static uint32_t pick(hec_pool *p, const hec_call *call)
 {
     bool queue = call->pace.task_ns && call->pace.task_ns < QUEUE_TASK_NS;
     uint32_t best = UINT32_MAX;
-    uint32_t best_n = 2 * (!queue ? 1 : call->patient ? QUEUE_PATIENT : QUEUE_BATCHES);
+    uint32_t best_n = 2 * (queue ? QUEUE_BATCHES : 1);
 
     for (uint32_t k = 0; k < p->nworkers && best_n > 0; k++) {
         hec__member *m = &p->members[k];
