@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import typing
 
     from . import config as config
+    from . import job_submission as job_submission
     from . import parallel_processing as parallel_processing
     from ._commands import CommandResult as CommandResult
     from ._commands import iter_commands as iter_commands
@@ -104,12 +105,12 @@ _HOMES = {
     "zeros": "_shared",
 }
 
-__all__ = ["__version__", "config", "parallel_processing", *_HOMES]
+__all__ = ["__version__", "config", "job_submission", "parallel_processing", *_HOMES]
 
 
 def __getattr__(name: str) -> typing.Any:
     value: typing.Any
-    if name in ("config", "parallel_processing"):
+    if name in ("config", "job_submission", "parallel_processing"):
         value = __import__("pyhec." + name, fromlist=["*"])
     elif name == "__version__":
         from . import _hec

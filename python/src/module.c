@@ -219,6 +219,17 @@ static PyMethodDef module_methods[] = {
      "check_runs(patterns, schema) -> list of str\n\nAll that is wrong."},
     {"save_runs", hecmod_save_runs, METH_VARARGS,
      "save_runs(kind, patterns, path)\n\nWrites runs as \"csv\" or \"yaml\" to a new file."},
+    {"job_script", hecmod_job_script, METH_VARARGS,
+     "job_script(site, options, command, part) -> str\n\noptions: pairs of text; site: None, a "
+     "name or a path."},
+    {"job_parts", hecmod_job_parts, METH_VARARGS,
+     "job_parts(site, options, command) -> int\n\nHow many jobs it becomes."},
+    {"job_check", hecmod_job_check, METH_VARARGS,
+     "job_check(site, options, command) -> list\n\n(rule, serious, line, text) of each finding."},
+    {"script_check", hecmod_script_check, METH_VARARGS,
+     "script_check(site, path) -> list\n\nThe same of a script."},
+    {"site_json", hecmod_site_json, METH_O, "site_json(name) -> str\n\nWhat a site file says."},
+    {"sites", hecmod_sites, METH_NOARGS, "sites() -> list of str\n\nTheir names."},
     {"deadline", hecmod_get_deadline, METH_NOARGS,
      "deadline() -> int\n\nWhen tasks have to be over, as time.monotonic_ns() counts; 0: "
      "whenever."},

@@ -22,6 +22,7 @@
  *   zygote.c   whether to fork, and the zygote for when not
  *   host.c     what may be used here
  *   config.c   parameters and runs
+ *   job.c      batch jobs: scripts and checks
  *   time.c     when no further tasks are to be begun
  *   units.c    sizes and durations as text
  *   native.c   native functions over arrays, on threads
@@ -331,6 +332,14 @@ PyObject *hecmod_read_yaml(PyObject *module, PyObject *name);
 PyObject *hecmod_read_runs(PyObject *module, PyObject *args);
 PyObject *hecmod_check_runs(PyObject *module, PyObject *args);
 PyObject *hecmod_save_runs(PyObject *module, PyObject *args);
+
+/* job.c */
+PyObject *hecmod_job_script(PyObject *module, PyObject *args);
+PyObject *hecmod_job_parts(PyObject *module, PyObject *args);
+PyObject *hecmod_job_check(PyObject *module, PyObject *args);
+PyObject *hecmod_script_check(PyObject *module, PyObject *args);
+PyObject *hecmod_site_json(PyObject *module, PyObject *name);
+PyObject *hecmod_sites(PyObject *module, PyObject *unused);
 
 /* time.c */
 
