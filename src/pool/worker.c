@@ -104,7 +104,7 @@ static uint32_t queued(const hec_worker *w, uint32_t most)
     uint32_t n = 0;
 
     for (; n < most && at != end; n++)
-        at += ((const hec__rec *)(w->tasks.data + (at & (w->tasks.size - 1))))->size;
+        at += ((const hec__rec *)(const void *)(w->tasks.data + (at & (w->tasks.size - 1))))->size;
     return n;
 }
 

@@ -21,6 +21,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What the thread sanitizer has put in place of clone() takes the child for a fork, and then keeps
+ * this process's signals to itself. */
+#ifdef __SANITIZE_THREAD__
+extern int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+#define clone __clone
+#endif
+
 #define STACK_BYTES ((size_t)64 << 10)
 #define SIGNALS     64 /* the kernel's, on every machine that hec runs on */
 
