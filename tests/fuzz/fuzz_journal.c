@@ -9,9 +9,9 @@
  * clang -fsanitize=fuzzer,address -DHEC_FUZZER … tests/fuzz/fuzz_journal.c libhec.a
  */
 #include "base/hash.h"
+#include "corpus.h"
 #include "journal/format.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,6 @@ static bool opened;      /* the last input was taken for a journal */
 static unsigned records; /* whole ones in it */
 static volatile unsigned char sink;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint64_t get64(const unsigned char *p)
 {
@@ -142,16 +141,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifndef HEC_FUZZER
-static uint64_t seed = 88172645463325252u;
-
-static uint64_t any(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
-
 /* Records that are right but for their checksums, which mend() makes. */
 static size_t make(unsigned char *to)
 {
@@ -159,19 +148,20 @@ static size_t make(unsigned char *to)
     size_t used = 1;
 
     to[0] = 2;
-    for (uint64_t count = 1 + any() % 5; count > 0; count--) {
+    for (uint64_t count = 1 + corpus_any() % 5; count > 0; count--) {
         hec_journal_entry entries[3];
         hec_journal_part parts[4];
-        uint32_t n = (uint32_t)(any() % 4), m = (uint32_t)(any() % 5);
+        uint32_t n = (uint32_t)(corpus_any() % 4), m = (uint32_t)(corpus_any() % 5);
         hec__jhead h = {
-            .kind = (uint16_t)(1 + any() % 4), .nentries = n, .nparts = m, .seq = count};
+            .kind = (uint16_t)(1 + corpus_any() % 4), .nentries = n, .nparts = m, .seq = count};
         unsigned char *at;
 
         for (uint32_t i = 0; i < n; i++)
-            entries[i] = (hec_journal_entry){
-                .key = {(unsigned char)any()}, .task = any(), .verdict = 1 + (int)(any() % 3)};
+            entries[i] = (hec_journal_entry){.key = {(unsigned char)corpus_any()},
+                                             .task = corpus_any(),
+                                             .verdict = 1 + (int)(corpus_any() % 3)};
         for (uint32_t i = 0; i < m; i++) {
-            const char *s = texts[any() % 7];
+            const char *s = texts[corpus_any() % 7];
 
             parts[i] =
                 (hec_journal_part){.kind = (uint16_t)(i % 2 ? HEC_PART_VALUE : HEC_PART_NAME),
@@ -189,34 +179,10 @@ static size_t make(unsigned char *to)
     return used;
 }
 
-/* Every file of a folder, as the fuzzer left it; how many. */
-static int replay(const char *corpus)
-{
-    static unsigned char bytes[SIZE_MAX_];
-    char name[4096];
-    struct dirent *e;
-    DIR *d = opendir(corpus);
-    int n = 0;
-
-    while (d && (e = readdir(d))) {
-        FILE *f = NULL;
-
-        snprintf(name, sizeof name, "%s/%s", corpus, e->d_name);
-        if (e->d_name[0] != '.' && (f = fopen(name, "rb"))) {
-            LLVMFuzzerTestOneInput(bytes, fread(bytes, 1, sizeof bytes, f));
-            fclose(f);
-            n++;
-        }
-    }
-    if (d)
-        closedir(d);
-    return n;
-}
-
 int main(int argc, char **argv)
 {
     static unsigned char bytes[SIZE_MAX_];
-    int wrong = 0, some = 0, none = 0, files = argc > 1 ? replay(argv[1]) : 0;
+    int wrong = 0, some = 0, none = 0, files = argc > 1 ? corpus_feed(argv[1], NULL) : 0;
 
     for (int round = 0; round < 200; round++) {
         LLVMFuzzerTestOneInput(bytes, make(bytes));
@@ -226,17 +192,17 @@ int main(int argc, char **argv)
     for (int round = 0; round < 5000; round++) {
         size_t n = make(bytes);
 
-        for (uint64_t i = any() % 6; i > 0; i--)
-            bytes[1 + any() % (any() % 3 && n > 200 ? 200 : n - 1)] =
-                (unsigned char)(any() % 3   ? any()
-                                : any() % 2 ? 0xff
-                                            : 0);
-        if (any() % 10 == 0)
+        for (uint64_t i = corpus_any() % 6; i > 0; i--)
+            bytes[1 + corpus_any() % (corpus_any() % 3 && n > 200 ? 200 : n - 1)] =
+                (unsigned char)(corpus_any() % 3   ? corpus_any()
+                                : corpus_any() % 2 ? 0xff
+                                                   : 0);
+        if (corpus_any() % 10 == 0)
             for (size_t i = 1; i < n; i++)
-                bytes[i] = (unsigned char)any();
-        bytes[0] = any() % 20 ? 2 : (unsigned char)any();
-        if (any() % 5 == 0)
-            n = 1 + any() % n;
+                bytes[i] = (unsigned char)corpus_any();
+        bytes[0] = corpus_any() % 20 ? 2 : (unsigned char)corpus_any();
+        if (corpus_any() % 5 == 0)
+            n = 1 + corpus_any() % n;
         LLVMFuzzerTestOneInput(bytes, n);
         some += opened && records;
         none += !opened || !records;

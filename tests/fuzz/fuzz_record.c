@@ -8,11 +8,11 @@
  * Without a fuzzer it is a test: records that are right, with a few bytes changed, and noise.
  * With one: clang -fsanitize=fuzzer,address -DHEC_FUZZER … tests/fuzz/fuzz_record.c libhec.a
  */
+#include "corpus.h"
 #include "pool/array.h"
 #include "pool/message.h"
 #include "sys/shm.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,6 @@ static bool taken; /* the last record was sound */
 static _Alignas(64) unsigned char record[HEC__RESULT_MAX];
 static volatile unsigned char sink;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void touch(const void *data, size_t size)
 {
@@ -158,37 +157,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifndef HEC_FUZZER
-static uint64_t seed = 88172645463325252u;
-
-static uint64_t any(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
-}
-
 /* Leases that are right: in the array's file, or the data file where there are pages or not. */
 static void make_leases(entry *to)
 {
     for (uint32_t i = 0; i < LEASES; i++)
-        to[i] = (entry){.kind = (uint32_t)(any() % 3),
-                        .offset = any() % 64 * 4096,
-                        .committed = any() % 20000 + 5000};
+        to[i] = (entry){.kind = (uint32_t)(corpus_any() % 3),
+                        .offset = corpus_any() % 64 * 4096,
+                        .committed = corpus_any() % 20000 + 5000};
 }
 
 /* An input that is right: leases, and a record that names blocks and leases. */
 static size_t make(unsigned char *to)
 {
-    bool in_block = any() % 2;
-    uint32_t nrefs = (uint32_t)(any() % 6) + in_block;
+    bool in_block = corpus_any() % 2;
+    uint32_t nrefs = (uint32_t)(corpus_any() % 6) + in_block;
     hec__rec rec = {.kind = HEC__REC_RESULT,
                     .flags = in_block ? HEC__REC_IN_BLOCK : 0,
                     .count = 1,
                     .nrefs = nrefs,
-                    .nused = (uint32_t)(any() % 3),
+                    .nused = (uint32_t)(corpus_any() % 3),
                     .verdict = HEC_TASK_DONE,
-                    .payload = in_block ? 300000 : any() % 2000};
+                    .payload = in_block ? 300000 : corpus_any() % 2000};
     hec__ref refs[BLOCKS + LEASES] = {{0}};
     uint64_t size = (sizeof rec + nrefs * sizeof *refs + (in_block ? 0 : rec.payload) + 7) / 8 * 8 +
                     rec.nused * sizeof(hec__used);
@@ -200,7 +189,7 @@ static size_t make(unsigned char *to)
 
         refs[i] = which < BLOCKS ? (hec__ref){0, which, 300000, 0}
                                  : (hec__ref){0, which, entries[which - BLOCKS].committed - 4096,
-                                              any() % 4096};
+                                              corpus_any() % 4096};
     }
     rec.size = (uint32_t)((size + 63) / 64 * 64);
     memcpy(to, entries, sizeof entries);
@@ -211,34 +200,10 @@ static size_t make(unsigned char *to)
     return sizeof entries + rec.size;
 }
 
-/* Every file of a folder, as the fuzzer left it; how many. */
-static int replay(const char *folder)
-{
-    static unsigned char bytes[65536];
-    char path[4096];
-    struct dirent *file;
-    DIR *d = opendir(folder);
-    int n = 0;
-
-    while (d && (file = readdir(d))) {
-        FILE *f = NULL;
-
-        snprintf(path, sizeof path, "%s/%s", folder, file->d_name);
-        if (file->d_name[0] != '.' && (f = fopen(path, "rb"))) {
-            LLVMFuzzerTestOneInput(bytes, fread(bytes, 1, sizeof bytes, f));
-            fclose(f);
-            n++;
-        }
-    }
-    if (d)
-        closedir(d);
-    return n;
-}
-
 int main(int argc, char **argv)
 {
     static unsigned char bytes[4096];
-    int refused = 0, wrong = 0, files = argc > 1 ? replay(argv[1]) : 0;
+    int refused = 0, wrong = 0, files = argc > 1 ? corpus_feed(argv[1], NULL) : 0;
 
     for (int round = 0; round < 100; round++) {
         LLVMFuzzerTestOneInput(bytes, make(bytes));
@@ -248,15 +213,17 @@ int main(int argc, char **argv)
     for (int round = 0; round < 20000; round++) {
         size_t n = make(bytes);
 
-        for (uint64_t i = any() % 6; i > 0; i--) {
+        for (uint64_t i = corpus_any() % 6; i > 0; i--) {
             /* Most of what matters is in the leases, the header and the refs. */
-            size_t at = any() % (any() % 4 ? 256 : n);
+            size_t at = corpus_any() % (corpus_any() % 4 ? 256 : n);
 
-            bytes[at] = (unsigned char)(any() % 3 ? any() : any() % 2 ? 0xff : 0);
+            bytes[at] = (unsigned char)(corpus_any() % 3   ? corpus_any()
+                                        : corpus_any() % 2 ? 0xff
+                                                           : 0);
         }
-        if (any() % 10 == 0)
+        if (corpus_any() % 10 == 0)
             for (size_t i = 0; i < n; i++)
-                bytes[i] = (unsigned char)any();
+                bytes[i] = (unsigned char)corpus_any();
         LLVMFuzzerTestOneInput(bytes, n);
         refused += !taken;
     }

@@ -8,43 +8,18 @@
  *         src/topo/{text,hostlist,cgroup}.c -o /tmp/fuzz && /tmp/fuzz
  * tests/fuzz/corpora/hostlist
  */
-#include "base/cleanup.h"
+#include "corpus.h"
 #include "tap.h"
 
-#include <dirent.h>
-#include <stdint.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static int feed(const char *path)
+static void say(const char *name, int good)
 {
-    static uint8_t bytes[1 << 20];
-    HEC_AUTO_FILE f = fopen(path, "r");
-    size_t n;
-
-    if (!f)
-        return -1;
-    n = fread(bytes, 1, sizeof bytes, f);
-    return ferror(f) ? -1 : LLVMFuzzerTestOneInput(bytes, n);
+    ok(good, "%s", name);
 }
 
 int main(int argc, char **argv)
 {
-    DIR *dir = argc == 2 ? opendir(argv[1]) : NULL;
-    char path[4096];
-    struct dirent *e;
-    int fed = 0;
+    int fed = argc == 2 ? corpus_feed(argv[1], say) : 0;
 
-    ok(dir != NULL, "there is a folder");
-    while (dir && (e = readdir(dir))) {
-        if (e->d_name[0] == '.')
-            continue;
-        snprintf(path, sizeof path, "%s/%s", argv[1], e->d_name);
-        ok(feed(path) == 0, "%s", e->d_name);
-        fed++;
-    }
-    if (dir)
-        closedir(dir);
     ok(fed > 0, "%d files", fed);
     return done_testing();
 }
