@@ -26,7 +26,6 @@ static bool opened;      /* the last input was taken for a journal */
 static unsigned records; /* whole ones in it */
 static volatile unsigned char sink;
 
-
 static uint64_t get64(const unsigned char *p)
 {
     uint64_t v;

@@ -36,7 +36,6 @@ static bool taken; /* the last record was sound */
 static _Alignas(64) unsigned char record[HEC__RESULT_MAX];
 static volatile unsigned char sink;
 
-
 static void touch(const void *data, size_t size)
 {
     const unsigned char *p = data;
