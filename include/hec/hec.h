@@ -16,6 +16,7 @@
 #include <hec/journal.h>
 #include <hec/config.h>
 #include <hec/batch.h>
+#include <hec/run.h>
 
 #ifdef __cplusplus
 extern "C" {

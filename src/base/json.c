@@ -43,6 +43,20 @@ void hec__json_close(hec__json *j)
     hec__strbuf_addc(j->out, j->close[--j->depth]);
 }
 
+/* What a reader of YAML would take for the end of a line or refuse: C1 controls, U+2028, U+2029,
+ * byte order marks and U+FFFE, U+FFFF. The number of the character, 0 for any other. */
+static unsigned unfit(const char *s, size_t n)
+{
+    const unsigned char *u = (const unsigned char *)s;
+    unsigned c = 0;
+
+    if (n == 2 && u[0] == 0xC2 && u[1] < 0xA0)
+        return u[1];
+    if (n == 3)
+        c = (u[0] & 0x0Fu) << 12 | (u[1] & 0x3Fu) << 6 | (u[2] & 0x3Fu);
+    return c == 0x2028 || c == 0x2029 || c == 0xFEFF || c >= 0xFFFE ? c : 0;
+}
+
 static void add_quoted(hec__strbuf *out, const char *str)
 {
     const char *s = str, *end = str + strlen(str);
@@ -57,6 +71,8 @@ static void add_quoted(hec__strbuf *out, const char *str)
             hec__strbuf_addf(out, "\\%c", *s);
         else if ((unsigned char)*s < 0x20 || *s == 0x7F)
             hec__strbuf_addf(out, "\\u%04x", (unsigned)*s);
+        else if (unfit(s, n))
+            hec__strbuf_addf(out, "\\u%04x", unfit(s, n));
         else
             hec__strbuf_add(out, s, n);
     }

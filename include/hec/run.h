@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs: what was asked for and what became of it, in a folder that outlives whoever asked.
+ *
+ * A run is a folder of this user's alone. In it are run.yaml, which says what was asked and never
+ * changes; `state`, to which a line is added whenever something happens; and whatever else the kind
+ * of run needs: a journal, outputs, job scripts. docs/formats/run-v1.md is normative for both
+ * files. Nothing is locked, and nothing that is there is changed: files are made, renamed and
+ * appended to, which is what a network file system can do.
+ *
+ * Runs lie in the *home of runs*, $HEC_RUNS, else $XDG_DATA_HOME/hec/runs, else
+ * ~/.local/share/hec/runs: a folder for each, named after its id, or a symbolic link for a run that
+ * lies elsewhere. So that folder is the list of all runs.
+ *
+ * No globals. One object is for one thread at a time.
+ */
+#ifndef HEC_RUN_H
+#define HEC_RUN_H
+
+#include <hec/config.h>
+#include <hec/error.h>
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hec_rundir hec_rundir;
+
+/* Makes a run and its folder, mode 0700, as one step: whoever sees the folder sees run.yaml in it.
+ *
+ * path: the folder, which must not exist yet; NULL: one in the home of runs, which is made where it
+ * is missing. kind: a word, "job", "sweep". name: what the id is to remind of, any text; what is
+ * not fit for the name of a folder is left out of the id. asked: members of run.yaml beside those
+ * that each run has, as one JSON object without line breaks, or NULL.
+ *
+ * HEC_EPERM: others can write to the folder that it is to lie in. HEC_EINVAL: there is something at
+ * that path. HEC_ENOENT: the folder around that path, or $HOME, is not there. HEC_EIO, HEC_ENOMEM.
+ * HEC_ESYS: this hec was built without YAML, and could not read it again. */
+HEC_API int hec_rundir_create(const char *path, const char *kind, const char *name,
+                              const char *asked, hec_rundir **ret_run, hec_error *err);
+
+/* Opens a run by its id, by the beginning of one (4 bytes at least) that no other run has, by the
+ * path of its folder where the text has a '/' in it, or as "last": the one that was made last.
+ * HEC_ENOENT: there is none. HEC_EINVAL: several begin so; the text names some. HEC_EPERM: it is
+ * another user's, or others can write to it. HEC_EFORMAT: run.yaml is not one, or of a newer hec.
+ * HEC_EIO, HEC_ENOMEM, HEC_ESYS. */
+HEC_API int hec_rundir_open(const char *run, hec_rundir **ret_run, hec_error *err);
+
+HEC_API void hec_rundir_destroy(hec_rundir *run); /* leaves the folder; NULL is fine */
+
+/* Borrowed: valid until the object is destroyed. The path is absolute. */
+HEC_API const char *hec_rundir_id(const hec_rundir *run);
+HEC_API const char *hec_rundir_path(const hec_rundir *run);
+HEC_API const char *hec_rundir_kind(const hec_rundir *run);
+HEC_API const char *hec_rundir_name(const hec_rundir *run); /* as it was given */
+
+/* When it was made, in milliseconds since 1970. */
+HEC_API int64_t hec_rundir_created_ms(const hec_rundir *run);
+
+/* All of run.yaml, a map. Borrowed: valid until the object is destroyed. */
+HEC_API const hec_value *hec_rundir_asked(const hec_rundir *run);
+
+/* Adds a line to `state`: what happened, in a word, and its circumstances as one JSON object
+ * without line breaks, or NULL. It is on disk when this returns. Any number of processes may do so
+ * on one machine. HEC_EIO, HEC_ENOMEM, HEC_EPERM. */
+HEC_API int hec_rundir_note(hec_rundir *run, const char *event, const char *fields, hec_error *err);
+
+/* Something that happened. `fields` is the whole line, a map. Valid during the call. */
+typedef struct hec_rundir_event {
+    int64_t time_ms; /* since 1970 */
+    const char *event;
+    const hec_value *fields;
+} hec_rundir_event;
+
+/* Returns 0 to go on; anything else ends the reading, which returns it. */
+typedef int hec_rundir_told(void *ctx, const hec_rundir_event *event);
+
+/* Tells of all that happened, in the order of the lines. A line that is not whole, as a machine
+ * that went down leaves it, is passed over. HEC_EIO, HEC_ENOMEM, HEC_EPERM. */
+HEC_API int hec_rundir_events(hec_rundir *run, hec_rundir_told *told, void *ctx, hec_error *err);
+
+/* Told of each run in the home of runs, the oldest first. run: NULL where it cannot be opened, *err
+ * then says why, and `id` is what stands in the home of runs; a link to a run that is gone is not
+ * told of. The object lives during the call. Returns as hec_rundir_told. */
+typedef int hec_rundir_seen(void *ctx, const char *id, hec_rundir *run, const hec_error *err);
+
+HEC_API int hec_rundir_list(hec_rundir_seen *seen, void *ctx, hec_error *err);
+
+/* Removes the folder with all that is in it, following no link, and its name from the home of runs.
+ * First it is given a name that no run has, so that a removal that was cut short leaves no run that
+ * is half there. HEC_EIO, HEC_ENOMEM. */
+HEC_API int hec_rundir_remove(hec_rundir *run, hec_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
