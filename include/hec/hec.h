@@ -14,6 +14,7 @@
 #include <hec/parallel.h>
 #include <hec/command.h>
 #include <hec/journal.h>
+#include <hec/stream.h>
 #include <hec/config.h>
 #include <hec/batch.h>
 #include <hec/run.h>

@@ -91,7 +91,7 @@ static int add_file(hec_journal *j, const char *name, hec_error *err)
 
     if (r < 0)
         return r;
-    r = hec__jread(fd, 0, header, sizeof header, err);
+    r = hec__read_at(fd, 0, header, sizeof header, err);
     if (r <= 0)
         return r;
     r = hec__jfile_get(header, &f.seed, err);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Little-endian integers at fixed places. Each field is written and read by itself, so that the
- * bytes do not depend on what a compiler makes of a struct.
+ * Headers and records, field by field.
  */
 #include "journal/format.h"
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/little.h"
 
-#include <endian.h>
 #include <string.h>
 
 #define VERSION   1u
@@ -16,99 +15,57 @@
 
 static const unsigned char file_magic[8] = {0x89, 'H', 'E', 'C', 'J', '\r', '\n', 0x1a};
 
-static void put16(unsigned char *to, uint16_t v)
-{
-    v = htole16(v);
-    memcpy(to, &v, sizeof v);
-}
-
-static void put32(unsigned char *to, uint32_t v)
-{
-    v = htole32(v);
-    memcpy(to, &v, sizeof v);
-}
-
-static void put64(unsigned char *to, uint64_t v)
-{
-    v = htole64(v);
-    memcpy(to, &v, sizeof v);
-}
-
-static uint16_t get16(const unsigned char *from)
-{
-    uint16_t v;
-
-    memcpy(&v, from, sizeof v);
-    return le16toh(v);
-}
-
-static uint32_t get32(const unsigned char *from)
-{
-    uint32_t v;
-
-    memcpy(&v, from, sizeof v);
-    return le32toh(v);
-}
-
-static uint64_t get64(const unsigned char *from)
-{
-    uint64_t v;
-
-    memcpy(&v, from, sizeof v);
-    return le64toh(v);
-}
-
 void hec__jfile_put(unsigned char to[HEC__JFILE_SIZE], const unsigned char id[16], uint64_t time_ns)
 {
     memset(to, 0, HEC__JFILE_SIZE);
     memcpy(to, file_magic, sizeof file_magic);
-    put32(to + 8, VERSION);
+    hec__put32(to + 8, VERSION);
     memcpy(to + 16, id, 16);
-    put64(to + 32, time_ns);
-    put64(to + 56, hec__hash64(to, 56, 0));
+    hec__put64(to + 32, time_ns);
+    hec__put64(to + 56, hec__hash64(to, 56, 0));
 }
 
 int hec__jfile_get(const unsigned char from[HEC__JFILE_SIZE], uint64_t *ret_seed, hec_error *err)
 {
     if (memcmp(from, file_magic, sizeof file_magic) != 0)
         return hec__fail(err, HEC_EFORMAT, 0, "it is no journal of hec");
-    if (get64(from + 56) != hec__hash64(from, 56, 0))
+    if (hec__get64(from + 56) != hec__hash64(from, 56, 0))
         return hec__fail(err, HEC_EFORMAT, 0, "its first 64 bytes are damaged");
-    if (get32(from + 8) != VERSION || get32(from + 12) != 0)
+    if (hec__get32(from + 8) != VERSION || hec__get32(from + 12) != 0)
         return hec__fail(err, HEC_EFORMAT, 0,
                          "a newer hec has made it (format %u): this one reads format %u",
-                         get32(from + 8), VERSION);
-    *ret_seed = get64(from + 16);
+                         hec__get32(from + 8), VERSION);
+    *ret_seed = hec__get64(from + 16);
     return 0;
 }
 
 static void put_entry(unsigned char *to, const hec_journal_entry *e)
 {
     memcpy(to, e->key, HEC_KEY_SIZE);
-    put64(to + 16, e->task);
-    put64(to + 24, e->usage.started_ns);
-    put64(to + 32, e->usage.duration_ns);
-    put64(to + 40, e->usage.cpu_ns);
-    put64(to + 48, e->usage.max_rss);
-    put32(to + 56, (uint32_t)e->usage.pid);
-    put32(to + 60, e->usage.attempt);
-    put32(to + 64, (uint32_t)e->verdict);
-    put32(to + 68, (uint32_t)e->detail);
+    hec__put64(to + 16, e->task);
+    hec__put64(to + 24, e->usage.started_ns);
+    hec__put64(to + 32, e->usage.duration_ns);
+    hec__put64(to + 40, e->usage.cpu_ns);
+    hec__put64(to + 48, e->usage.max_rss);
+    hec__put32(to + 56, (uint32_t)e->usage.pid);
+    hec__put32(to + 60, e->usage.attempt);
+    hec__put32(to + 64, (uint32_t)e->verdict);
+    hec__put32(to + 68, (uint32_t)e->detail);
 }
 
 void hec__jentry_get(const unsigned char *top, uint32_t i, hec_journal_entry *ret)
 {
     const unsigned char *from = top + HEC__JHEAD_SIZE + (size_t)i * HEC__JENTRY_SIZE;
 
-    *ret = (hec_journal_entry){.task = get64(from + 16),
-                               .verdict = (int32_t)get32(from + 64),
-                               .detail = (int32_t)get32(from + 68),
-                               .usage = {.started_ns = get64(from + 24),
-                                         .duration_ns = get64(from + 32),
-                                         .cpu_ns = get64(from + 40),
-                                         .max_rss = get64(from + 48),
-                                         .pid = (int32_t)get32(from + 56),
-                                         .attempt = get32(from + 60)}};
+    *ret = (hec_journal_entry){.task = hec__get64(from + 16),
+                               .verdict = (int32_t)hec__get32(from + 64),
+                               .detail = (int32_t)hec__get32(from + 68),
+                               .usage = {.started_ns = hec__get64(from + 24),
+                                         .duration_ns = hec__get64(from + 32),
+                                         .cpu_ns = hec__get64(from + 40),
+                                         .max_rss = hec__get64(from + 48),
+                                         .pid = (int32_t)hec__get32(from + 56),
+                                         .attempt = hec__get32(from + 60)}};
     memcpy(ret->key, from, HEC_KEY_SIZE);
 }
 
@@ -118,10 +75,10 @@ void hec__jpart_get(const unsigned char *top, const hec__jhead *h, uint32_t i,
     const unsigned char *from = top + HEC__JHEAD_SIZE + (size_t)h->nentries * HEC__JENTRY_SIZE +
                                 (size_t)i * HEC__JPART_SIZE;
 
-    *ret = (hec_journal_part){.kind = get16(from),
-                              .format = get16(from + 2),
-                              .entry = get32(from + 4),
-                              .size = (size_t)get64(from + 8)};
+    *ret = (hec_journal_part){.kind = hec__get16(from),
+                              .format = hec__get16(from + 2),
+                              .entry = hec__get32(from + 4),
+                              .size = (size_t)hec__get64(from + 8)};
 }
 
 /* Of bytes 0 to 47, and of what comes behind the header. */
@@ -141,24 +98,24 @@ void hec__jtop_put(unsigned char *to, hec__jhead *h, const hec_journal_entry *en
     unsigned char *at = to + HEC__JHEAD_SIZE;
 
     memcpy(to, HEC__JMAGIC, HEC__JMAGIC_SIZE);
-    put16(to + 4, h->kind);
-    put16(to + 6, 0);
-    put32(to + 8, h->nentries);
-    put32(to + 12, h->nparts);
-    put64(to + 16, h->size);
-    put64(to + 24, h->seq);
-    put64(to + 32, h->time_ns);
-    put64(to + 40, h->data_check);
+    hec__put16(to + 4, h->kind);
+    hec__put16(to + 6, 0);
+    hec__put32(to + 8, h->nentries);
+    hec__put32(to + 12, h->nparts);
+    hec__put64(to + 16, h->size);
+    hec__put64(to + 24, h->seq);
+    hec__put64(to + 32, h->time_ns);
+    hec__put64(to + 40, h->data_check);
     for (uint32_t i = 0; i < h->nentries; i++, at += HEC__JENTRY_SIZE)
         put_entry(at, &entries[i]);
     for (uint32_t i = 0; i < h->nparts; i++, at += HEC__JPART_SIZE) {
-        put16(at, parts[i].kind);
-        put16(at + 2, parts[i].format);
-        put32(at + 4, parts[i].entry);
-        put64(at + 8, parts[i].size);
+        hec__put16(at, parts[i].kind);
+        hec__put16(at + 2, parts[i].format);
+        hec__put32(at + 4, parts[i].entry);
+        hec__put64(at + 8, parts[i].size);
     }
     h->head_check = head_check(to, h, seed);
-    put64(to + 48, h->head_check);
+    hec__put64(to + 48, h->head_check);
 }
 
 bool hec__jhead_get(const unsigned char *from, uint64_t left, hec__jhead *ret)
@@ -167,14 +124,14 @@ bool hec__jhead_get(const unsigned char *from, uint64_t left, hec__jhead *ret)
 
     if (left < HEC__JHEAD_SIZE || memcmp(from, HEC__JMAGIC, HEC__JMAGIC_SIZE) != 0)
         return false;
-    h = (hec__jhead){.kind = get16(from + 4),
-                     .nentries = get32(from + 8),
-                     .nparts = get32(from + 12),
-                     .size = get64(from + 16),
-                     .seq = get64(from + 24),
-                     .time_ns = get64(from + 32),
-                     .data_check = get64(from + 40),
-                     .head_check = get64(from + 48)};
+    h = (hec__jhead){.kind = hec__get16(from + 4),
+                     .nentries = hec__get32(from + 8),
+                     .nparts = hec__get32(from + 12),
+                     .size = hec__get64(from + 16),
+                     .seq = hec__get64(from + 24),
+                     .time_ns = hec__get64(from + 32),
+                     .data_check = hec__get64(from + 40),
+                     .head_check = hec__get64(from + 48)};
     if (h.nentries > HEC_JOURNAL_ENTRIES_MAX || h.nparts > HEC_JOURNAL_PARTS_MAX ||
         h.size > SIZE_MOST || hec__jsize(&h) > left)
         return false;

@@ -88,7 +88,7 @@ static int read_parts(int fd, uint64_t at, content *c, const hec__jhead *h, uint
     hec__hasher_init(&hasher, seed);
     for (uint32_t i = 0; i < h->nparts; i++) {
         size_t padded = (size_t)hec__jpad(c->parts[i].size);
-        int r = hec__jread(fd, at, to, padded, err);
+        int r = hec__read_at(fd, at, to, padded, err);
 
         if (r <= 0)
             return r;
@@ -127,7 +127,7 @@ static int read_top(int fd, uint64_t offset, uint64_t seed, hec__jhead *head,
 
     if (fstat(fd, &st) < 0 || offset < HEC__JFILE_SIZE || offset > (uint64_t)st.st_size)
         return 0;
-    r = hec__jread(fd, offset, first, sizeof first, err);
+    r = hec__read_at(fd, offset, first, sizeof first, err);
     if (r <= 0 || !hec__jhead_get(first, (uint64_t)st.st_size - offset, head))
         return r < 0 ? r : 0;
 
@@ -135,7 +135,7 @@ static int read_top(int fd, uint64_t offset, uint64_t seed, hec__jhead *head,
 
     if (!top)
         return hec__fail(err, HEC_ENOMEM, 0, "out of memory reading a journal");
-    r = hec__jread(fd, offset, top, hec__jtop_size(head), err);
+    r = hec__read_at(fd, offset, top, hec__jtop_size(head), err);
     if (r <= 0 || !hec__jtop_check((unsigned char *)top, head, seed))
         return r < 0 ? r : 0;
     *ret_top = (unsigned char *)HEC_STEAL(&top);
@@ -213,10 +213,10 @@ static int walk_to(hec_journal *j, const hec_journal_place *place, hec_error *er
 
     if (r < 0)
         return r;
-    if (j->walk.window && j->walk_file == place->file && place->offset && j->walk.at == offset &&
-        j->walk.fd == fd) {
+    if (j->walk.window.bytes && j->walk_file == place->file && place->offset &&
+        j->walk.at == offset && j->walk.window.fd == fd) {
         if (fstat(fd, &st) == 0)
-            j->walk.end = (uint64_t)st.st_size; /* it may have grown */
+            j->walk.window.end = (uint64_t)st.st_size; /* it may have grown */
         return 0;
     }
     hec__jscan_fini(&j->walk);

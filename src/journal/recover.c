@@ -206,7 +206,7 @@ int hec__jrecover(hec_journal *j, uint32_t file, hec_error *err)
         r = hec__jscan_init(&scan, fd, j->files[file].seed, HEC__JFILE_SIZE, err);
     if (r < 0)
         return r;
-    j->files[file].end = scan.end;
+    j->files[file].end = scan.window.end;
     do {
         r = hec__jscan_next(&scan, err);
         more = r > 0;

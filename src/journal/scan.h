@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * From one whole record of a file to the next, and over what is none. Reads through a window of its
- * own: no mapping, which would end the program when somebody cuts the file.
+ * From one whole record of a file to the next, and over what is none.
  */
 #ifndef HEC_JOURNAL_SCAN_H
 #define HEC_JOURNAL_SCAN_H
 
 #include "journal/format.h"
+#include "sys/window.h"
 
 typedef struct hec__jscan {
-    int fd;          /* borrowed */
+    hec__window window;
     uint64_t seed;   /* of the file */
     uint64_t offset; /* where the next record should begin */
-    uint64_t end;    /* nothing is read from here on */
 
     /* What hec__jscan_next() found. */
     hec__jhead head;
     uint64_t at;               /* where the record begins */
     const unsigned char *top;  /* its top, until the next call */
     uint64_t bad_at, bad_size; /* what was passed over before it; size 0: nothing */
-
-    unsigned char *window;
-    size_t cap, len;
-    uint64_t from; /* where in the file the window begins */
 } hec__jscan;
 
 /* Begins at `offset` and ends where the file ends now. Allocates nothing yet. HEC_EIO. */
@@ -32,8 +27,5 @@ void hec__jscan_fini(hec__jscan *s);
 /* 1: a whole record, checked to its last byte. 0: there is none up to the end; then what was passed
  * over goes to the end, and `offset` stays where it began. HEC_EIO, HEC_ENOMEM. */
 int hec__jscan_next(hec__jscan *s, hec_error *err);
-
-/* Reads exactly n bytes; 1, 0 where the file ends before, HEC_EIO. */
-int hec__jread(int fd, uint64_t at, void *to, size_t n, hec_error *err);
 
 #endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Checksums have the file's seed and the place of the record in them: neither a piece of another
+ * file nor one of this file that a task printed passes for a record.
+ */
+#include "run/stream.h"
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/little.h"
+
+#include <string.h>
+
+#define VERSION 1u
+
+static const unsigned char file_magic[8] = {0x89, 'H', 'E', 'C', 'S', '\r', '\n', 0x1a};
+
+void hec__sfile_put(unsigned char to[HEC__SFILE_SIZE], const unsigned char id[16], uint64_t time_ns)
+{
+    memset(to, 0, HEC__SFILE_SIZE);
+    memcpy(to, file_magic, sizeof file_magic);
+    hec__put32(to + 8, VERSION);
+    memcpy(to + 16, id, 16);
+    hec__put64(to + 32, time_ns);
+    hec__put64(to + 56, hec__hash64(to, 56, 0));
+}
+
+int hec__sfile_get(const unsigned char from[HEC__SFILE_SIZE], uint64_t *ret_seed, hec_error *err)
+{
+    if (memcmp(from, file_magic, sizeof file_magic) != 0)
+        return hec__fail(err, HEC_EFORMAT, 0, "it is no stream file of hec");
+    if (hec__get64(from + 56) != hec__hash64(from, 56, 0))
+        return hec__fail(err, HEC_EFORMAT, 0, "its first 64 bytes are damaged");
+    if (hec__get32(from + 8) != VERSION || hec__get32(from + 12) != 0)
+        return hec__fail(err, HEC_EFORMAT, 0,
+                         "a newer hec has made it (format %u): this one reads format %u",
+                         hec__get32(from + 8), VERSION);
+    *ret_seed = hec__get64(from + 16);
+    return 0;
+}
+
+void hec__shead_put(unsigned char *to, const hec__shead *h, uint64_t seed, uint64_t at)
+{
+    memset(to, 0, HEC__SHEAD_SIZE);
+    memcpy(to, HEC__SMAGIC, HEC__SMAGIC_SIZE);
+    to[4] = h->kind;
+    to[5] = h->stream;
+    hec__put32(to + 8, h->attempt);
+    hec__put32(to + 12, h->size);
+    hec__put64(to + 16, h->task);
+    hec__put64(to + 24, h->prev);
+    memcpy(to + 32, h->key, HEC_KEY_SIZE);
+    hec__put64(to + 48, hec__hash64(to + HEC__SHEAD_SIZE, h->size, seed ^ at));
+    hec__put64(to + 56, hec__hash64(to, 56, seed ^ at));
+}
+
+bool hec__shead_get(const unsigned char *from, uint64_t seed, uint64_t at, hec__shead *ret)
+{
+    if (memcmp(from, HEC__SMAGIC, HEC__SMAGIC_SIZE) != 0 ||
+        hec__get64(from + 56) != hec__hash64(from, 56, seed ^ at))
+        return false;
+    *ret = (hec__shead){.kind = from[4],
+                        .stream = from[5],
+                        .attempt = hec__get32(from + 8),
+                        .size = hec__get32(from + 12),
+                        .task = hec__get64(from + 16),
+                        .prev = hec__get64(from + 24),
+                        .data_check = hec__get64(from + 48)};
+    memcpy(ret->key, from + 32, HEC_KEY_SIZE);
+    /* What comes before it lies before it, so that whoever goes back comes to an end. */
+    return ret->size <= HEC__SDATA_MAX && ret->prev < at;
+}
+
+bool hec__sdata_check(const void *data, const hec__shead *h, uint64_t seed, uint64_t at)
+{
+    return hec__hash64(data, h->size, seed ^ at) == h->data_check;
+}
+
+void hec__sentry_put(unsigned char *to, const hec_stream_place *place)
+{
+    memcpy(to, place->key, HEC_KEY_SIZE);
+    hec__put64(to + 16, place->task);
+    hec__put64(to + 24, place->last);
+}
+
+void hec__sentry_get(const unsigned char *from, hec_stream_place *ret)
+{
+    *ret = (hec_stream_place){.task = hec__get64(from + 16), .last = hec__get64(from + 24)};
+    memcpy(ret->key, from, HEC_KEY_SIZE);
+}
