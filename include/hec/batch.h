@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Batch jobs: what a job asks for, what a site has and forbids, the script that says it to the
- * site's scheduler, and what the site would object to. Nothing here runs a command.
+ * site's scheduler, what the site would object to, and jobs that were handed over. Only the part
+ * "jobs" runs commands: the scheduler's own, never through a shell.
  *
  * One set of options for every scheduler. What is asked is always asked for each node: a job of
  * 4 nodes with 8 CPUs and 16 GiB has 32 CPUs and 64 GiB.
@@ -138,6 +139,92 @@ HEC_API int hec_request_check(hec_request *request, const hec_site *site, hec_fi
  * HEC_ENOENT, HEC_EIO, HEC_ENOMEM; HEC_EFORMAT: over 16 MiB. */
 HEC_API int hec_script_check(const char *path, const hec_site *site, hec_finding_told *told,
                              void *ctx, hec_error *err);
+
+/* ---- jobs ---- */
+
+/* X(ID, number, word): how a job stands; the same on every scheduler. A number, once released,
+ * stays. */
+#define HEC_JOB_STATES(X)                                                                          \
+    X(WAITING, 1, "waiting")                                                                       \
+    X(RUNNING, 2, "running")                                                                       \
+    X(DONE, 3, "done") /* ended with status 0 */                                                   \
+    X(FAILED, 4, "failed")                                                                         \
+    X(TIMED_OUT, 5, "timed out")                                                                   \
+    X(OUT_OF_MEMORY, 6, "out of memory")                                                           \
+    X(CANCELLED, 7, "cancelled")                                                                   \
+    X(NODE_FAILURE, 8, "node failure")                                                             \
+    X(LOST, 9, "lost") /* the scheduler has no record of it */
+
+enum hec_job_state {
+#define HEC_JOB_STATE_ENUM(id, number, word) HEC_JOB_##id = (number),
+    HEC_JOB_STATES(HEC_JOB_STATE_ENUM)
+#undef HEC_JOB_STATE_ENUM
+};
+
+/* "timed out"; "?" for a number that is no state. Static storage. */
+HEC_API const char *hec_job_state_word(int state);
+
+/* Whether a job in this state is over. */
+HEC_API int hec_job_state_ended(int state);
+
+/* A job or an element of an array, as the scheduler has it. What it does not say is NULL, 0, or -1
+ * where noted. */
+typedef struct hec_job {
+    const char *id;     /* as the scheduler gave it; of an element: the array's */
+    int64_t index;      /* -1: no element of an array */
+    int32_t state;      /* enum hec_job_state */
+    int32_t stuck;      /* 1: it will not run before somebody does something; reason says why */
+    const char *word;   /* the scheduler's own: "PENDING", "Eqw" */
+    const char *reason; /* the scheduler's own, one line: why it waits, or ended as it did */
+    int32_t exit_code;  /* -1: not known */
+    int32_t signal;     /* that ended it */
+    int64_t submitted;  /* seconds since the epoch, as are the next three */
+    int64_t expected;   /* when the scheduler thinks that it will start */
+    int64_t started, ended;
+    const char *nodes; /* as the scheduler writes them: "n[1-3]" */
+    uint32_t cpus;     /* that it has, on all nodes */
+    uint64_t memory;   /* bytes: the largest that was measured, of one task or of all */
+    double cpu_s;      /* seconds of CPU used; -1: not known */
+} hec_job;
+
+/* One job, or an element of an array: what is to be cancelled. */
+typedef struct hec_job_ref {
+    const char *id;
+    int64_t index; /* -1: all of it */
+} hec_job_ref;
+
+/* Hands a script to the site's scheduler; `dir` is where the job was submitted from (NULL: here).
+ * *ret_id is the caller's, to end with free().
+ * HEC_EREFUSED: the scheduler does not take it, and why, in its own words. HEC_EAGAIN: it could not
+ * be reached, or did not answer in time: it may have the job nevertheless. HEC_ENOENT: its commands
+ * are not on PATH. HEC_EINVAL: the site has no scheduler. HEC_ENOMEM, HEC_ESYS. */
+HEC_API int hec_job_submit(const hec_site *site, const char *script, const char *dir, char **ret_id,
+                           hec_error *err);
+
+/* What the scheduler says of many jobs. */
+typedef struct hec_jobs hec_jobs;
+
+/* Asks the scheduler about all of these jobs at once; where it has forgotten one, its accounting,
+ * as far as there is any. Each id has at least one record in the answer; an array has one for each
+ * element that is known. A job that neither knows is HEC_JOB_LOST: one that has just been submitted
+ * or has just ended can be so for some seconds.
+ * HEC_EAGAIN: it could not be reached, or did not answer in time. Else as hec_job_submit(). */
+HEC_API int hec_jobs_query(const hec_site *site, const char *const *ids, size_t n,
+                           hec_jobs **ret_jobs, hec_error *err);
+HEC_API void hec_jobs_destroy(hec_jobs *jobs); /* NULL is fine */
+
+/* The records, in the order of the ids and of the indices; valid until the answer is destroyed. */
+HEC_API const hec_job *hec_jobs_all(const hec_jobs *jobs, size_t *ret_n);
+
+/* Ends jobs, waiting or running. One that has ended is no error. Returns as soon as the scheduler
+ * has taken the wish. Errors as hec_job_submit(). */
+HEC_API int hec_jobs_cancel(const hec_site *site, const hec_job_ref *jobs, size_t n,
+                            hec_error *err);
+
+/* Keeps jobs that wait from running; and lets them. Errors as hec_job_submit(). */
+HEC_API int hec_jobs_hold(const hec_site *site, const hec_job_ref *jobs, size_t n, hec_error *err);
+HEC_API int hec_jobs_release(const hec_site *site, const hec_job_ref *jobs, size_t n,
+                             hec_error *err);
 
 #ifdef __cplusplus
 }

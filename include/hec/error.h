@@ -37,7 +37,8 @@ extern "C" {
     X(HEC_ECLOSED, -9, "closed", 5, "RuntimeError")                                                \
     X(HEC_ECALLBACK, -10, "the caller's function failed", 5, "RuntimeError")                       \
     X(HEC_EINTERNAL, -11, "internal error", 5, "RuntimeError")                                     \
-    X(HEC_EPERM, -12, "not permitted", 3, "PermissionError")
+    X(HEC_EPERM, -12, "not permitted", 3, "PermissionError")                                       \
+    X(HEC_EREFUSED, -13, "refused by the scheduler", 4, "RuntimeError")
 
 enum hec_error_code {
 #define HEC_ERROR_ENUM(name, code, text, status, python) name = (code),
