@@ -58,7 +58,7 @@ void map_words_fini(map_words *w); /* zeros are fine */
 
 /* HEC_EINVAL: the row lacks a column, said with its line. HEC_ENOMEM. */
 int map_template_expand(const map_template *t, const map_row *row, uint64_t task, uint32_t place,
-                        map_words *ret, hec_error *err);
+                        map_words *w, hec_error *err);
 
 /* One argument as a shell reads it; `line`: also without a line break, for which bash is needed
  * ($'…'). */

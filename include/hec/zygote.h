@@ -23,7 +23,8 @@ typedef struct hec_zygote hec_zygote;
  * hec_zygote_serve(), a minute at most. It has this process's environment, output and errors, no
  * input, and no other descriptor. Should it end later it is started again when it is next needed:
  * argv is copied. Any thread may use it. On success *ret_zygote is the caller's, to end with
- * hec_zygote_destroy(). HEC_ENOMEM; HEC_ESYS: it could not be started, or ended before it served.
+ * hec_zygote_destroy(). HEC_EINVAL: argv is empty; HEC_ENOMEM; HEC_ESYS: it could not be started,
+ * or ended before it served.
  */
 HEC_API int hec_zygote_create(const char *const *argv, hec_zygote **ret_zygote, hec_error *err);
 

@@ -114,7 +114,7 @@ static PyObject *journal_sync(PyObject *self, PyObject *unused)
     hecmod_journal *j = (hecmod_journal *)self;
     hec_error err = {0};
     bool signalled;
-    int r;
+    int r = 0;
 
     (void)unused;
     if (!open_one(j))
@@ -421,7 +421,7 @@ static int journal_init(PyObject *self, PyObject *args, PyObject *kwargs)
     hec_journal_options o = {.program = "pyhec " HEC_VERSION};
     hec_error err = {0};
     PyObject *path;
-    int r;
+    int r = 0;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&|pp:Journal", names, PyUnicode_FSConverter,
                                      &path, &o.read_only, &o.folder))

@@ -12,7 +12,7 @@ extern PyType_Spec hecmod_journal_spec;
 
 /* Appends a record; the interpreter's lock is given up meanwhile. 0, or -1 with an exception set.
  */
-int hecmod_journal_append(PyObject *journal, const hec_journal_entry *entries, uint32_t n,
+int hecmod_journal_append(PyObject *self, const hec_journal_entry *entries, uint32_t n,
                           const hec_journal_part *parts, uint32_t m);
 /* One more part of a record's first entry, unless it is empty. */
 void hecmod_add_part(hec_journal_part *parts, uint32_t *m, int kind, int format, const void *data,

@@ -288,7 +288,7 @@ PyObject *hecmod_thread_variables(void);
 
 /* zygote.c */
 PyObject *hecmod_fork_look(PyObject *module, PyObject *unused);
-PyObject *hecmod_zygote_start(PyObject *module, PyObject *argv);
+PyObject *hecmod_zygote_start(PyObject *module, PyObject *list);
 PyObject *hecmod_zygote_pid(PyObject *module, PyObject *unused);
 PyObject *hecmod_zygote_serve(PyObject *module, PyObject *unused);
 /* This process's, borrowed; NULL with an exception set when there is none. */

@@ -51,13 +51,13 @@ const char *hec_error_python(int code)
     return find(code)->python;
 }
 
-int hec__fail(hec_error *err, int code, int sys, const char *fmt, ...)
+void hec__error_fill(hec_error *err, int code, int sys, const char *fmt, ...)
 {
     va_list ap;
     size_t used;
 
     if (!err)
-        return code;
+        return;
     err->code = code;
     err->sys = sys;
     va_start(ap, fmt);
@@ -71,7 +71,6 @@ int hec__fail(hec_error *err, int code, int sys, const char *fmt, ...)
         snprintf(err->text + used, sizeof err->text - used, ": %s",
                  strerror_r(sys, buf, sizeof buf));
     }
-    return code;
 }
 
 int hec__fail_in(hec_error *err, int code, const char *fmt, ...)

@@ -45,8 +45,8 @@ static int read_whole(const char *path, hec__strbuf *out, hec_error *err)
     return 0;
 }
 
-int hec__fail_at_value(hec_error *err, const hec__source *source, const hec_value *value,
-                       const char *fmt, ...)
+void hec__error_at_value(hec_error *err, const hec__source *source, const hec_value *value,
+                         const char *fmt, ...)
 {
     char what[160];
     va_list ap;
@@ -54,7 +54,7 @@ int hec__fail_at_value(hec_error *err, const hec__source *source, const hec_valu
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
-    return hec__fail_at(err, source, (hec__place){value->line, value->column}, "%s", what);
+    hec__fail_at(err, source, (hec__place){value->line, value->column}, "%s", what);
 }
 
 /* What no text in YAML may have: bytes that are not UTF-8, and control characters. */

@@ -24,8 +24,10 @@ struct hec_yaml {
 /* Adds the documents of yaml->source. */
 int hec__yaml_load(hec_yaml *yaml, hec_error *err);
 
-/* As hec__fail_at(), where the value stands. */
-int hec__fail_at_value(hec_error *err, const hec__source *source, const hec_value *value,
-                       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* As hec__fail_at(), where the value stands; is HEC_EFORMAT, which analysers are to see. */
+void hec__error_at_value(hec_error *err, const hec__source *source, const hec_value *value,
+                         const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+#define hec__fail_at_value(err, source, value, ...)                                                \
+    (hec__error_at_value((err), (source), (value), __VA_ARGS__), HEC_EFORMAT)
 
 #endif

@@ -155,8 +155,9 @@ int hec__jload(hec_journal *j, const hec_journal_place *place, hec_load what,
         return hec__fail(err, HEC_EINVAL, 0, "the journal has no file %u", place->file);
     seed = j->files[place->file].seed;
     r = hec__jfiles_fd(j, place->file, &fd, err);
-    if (r == 0)
-        r = read_top(fd, place->offset, seed, &head, &top, err);
+    if (r < 0)
+        return r;
+    r = read_top(fd, place->offset, seed, &head, &top, err);
     if (r <= 0)
         return r < 0 ? r : damaged(j, place, err);
     c = make_content(top, &head, what);

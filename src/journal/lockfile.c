@@ -287,8 +287,9 @@ static int judge_by_time(const hec__jlockfile *l, lock *k, const char *path, hec
         if (watched >= HEC__JLOCK_VOID_NS || (now && age + watched >= OLD_NS))
             return 1;
         r = doze(err);
-        if (r == 0)
-            r = read_lock(l, path, &again, err);
+        if (r < 0)
+            return r;
+        r = read_lock(l, path, &again, err);
         if (r < 0)
             return r;
         if (!same_lock(&again, k))

@@ -66,15 +66,19 @@ static char *text_of(const hec_journal_content *c, uint32_t i)
 /* "OFFSET SIZE", and in a folder the name of the file: an earlier session has said that. */
 static void mark_known(hec_journal *j, uint32_t file, const char *value)
 {
-    unsigned long long offset, size;
-    int used = 0;
+    char *behind;
+    uint64_t offset = strtoull(value, &behind, 10), size;
 
-    if (sscanf(value, "%llu %llu%n", &offset, &size, &used) != 2)
+    if (behind == value || *behind != ' ')
+        return;
+    value = behind;
+    size = strtoull(value, &behind, 10);
+    if (behind == value)
         return;
     for (uint32_t i = 0; i < j->ndamages; i++) {
         hec__jdamage *d = &j->damages[i];
-        const char *name = value + used;
-        bool here = *name == ' ' ? strcmp(name + 1, j->files[d->file].name) == 0 : d->file == file;
+        bool here =
+            *behind == ' ' ? strcmp(behind + 1, j->files[d->file].name) == 0 : d->file == file;
 
         if (here && d->offset == offset && d->size == size)
             d->known = true;
@@ -202,8 +206,9 @@ int hec__jrecover(hec_journal *j, uint32_t file, hec_error *err)
     bool more;
     int fd, r = hec__jfiles_fd(j, file, &fd, err);
 
-    if (r == 0)
-        r = hec__jscan_init(&scan, fd, j->files[file].seed, HEC__JFILE_SIZE, err);
+    if (r < 0)
+        return r;
+    r = hec__jscan_init(&scan, fd, j->files[file].seed, HEC__JFILE_SIZE, err);
     if (r < 0)
         return r;
     j->files[file].end = scan.window.end;

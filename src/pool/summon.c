@@ -15,8 +15,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* The descriptors that go along. */
 enum { CONTROL, DATA, ARRAYS, BELL, START, FOLDER, WARDEN, REPORTS, STDOUT, STDERR, NFDS };
 
@@ -65,8 +63,9 @@ static int write_start(hec_pool *p, const hec_pool_options *o, const char *envir
     void *to;
     int r = hec__shm_create("hec-start", size, &p->start_fd, err);
 
-    if (r == 0)
-        r = hec__shm_map(p->start_fd, 0, size, HEC__SHM_SHARED, &to, err);
+    if (r < 0)
+        return r;
+    r = hec__shm_map(p->start_fd, 0, size, HEC__SHM_SHARED, &to, err);
     if (r < 0)
         return r;
     memcpy(to, environment, p->start_environment);

@@ -19,8 +19,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* To start an interpreter takes a tenth of a second, on a file system that many wait for seconds;
  * to fork takes milliseconds. Beyond this something is wrong. */
 #define START_MS  60000
@@ -143,7 +141,7 @@ static int start(hec_zygote *z, hec_error *err)
         return hec__fail(err, HEC_ESYS, r, "cannot start a zygote (%s)", z->argv[0]);
     }
     r = hec__letter_send(z->sock, &hello, NULL, 0);
-    if (r == 0)
+    if (r >= 0)
         r = hec__letter_receive(z->sock, &ready, NULL, NULL, START_MS);
     if (r <= 0 || ready.kind != HEC__LETTER_READY) {
         bury(z);
@@ -155,9 +153,11 @@ static int start(hec_zygote *z, hec_error *err)
 
 int hec_zygote_create(const char *const *argv, hec_zygote **ret_zygote, hec_error *err)
 {
-    hec_zygote *z = calloc(1, sizeof *z);
+    hec_zygote *z = argv[0] ? calloc(1, sizeof *z) : NULL;
     int r;
 
+    if (!argv[0])
+        return hec__fail(err, HEC_EINVAL, 0, "cannot start a zygote: no program is named");
     if (!z)
         return hec__fail(err, HEC_ENOMEM, 0, "cannot start a zygote");
     pthread_mutex_init(&z->mutex, NULL);

@@ -112,10 +112,10 @@ void disk_short(bool on)
     shorter = on;
 }
 
-void disk_kill_at(uint64_t n)
+void disk_kill_at(uint64_t bytes)
 {
     pthread_mutex_lock(&lock);
-    kill_at = n;
+    kill_at = bytes;
     written = 0;
     pthread_mutex_unlock(&lock);
 }

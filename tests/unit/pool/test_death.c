@@ -284,8 +284,9 @@ static bool aborts(hec_worker *w, uint64_t i)
 
 static bool sleeps(hec_worker *w, uint64_t i)
 {
-    while (i == AT)
-        pause();
+    if (i == AT)
+        for (;;)
+            pause();
     return true;
 }
 

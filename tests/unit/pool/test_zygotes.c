@@ -138,7 +138,7 @@ static void death_of_the_zygote(hec_zygote *z)
     hec_error err = {0};
     uint64_t failed = 0, wrong = 0;
     int32_t before = hec_zygote_pid(z);
-    squares s;
+    squares s = {0};
 
     memset(deeds, SLEEP_1MS, sizeof deeds);
     if (!ok(p && squares_init(&s, 400, deeds) &&
