@@ -14,7 +14,12 @@ void hec__error_fill(hec_error *err, int code, int sys, const char *fmt, ...)
 
 /* The same, and is `code`, so that fail-and-return is one line. A macro so that compilers and
  * analysers see that what is returned is an error: they do not look into other files. */
-#define hec__fail(err, code, sys, ...) (hec__error_fill((err), (code), (sys), __VA_ARGS__), (code))
+#define hec__fail(err, code, sys, ...)                                                             \
+    (__extension__({                                                                               \
+        int code_ = (code);                                                                        \
+        hec__error_fill((err), code_, (sys), __VA_ARGS__);                                         \
+        code_;                                                                                     \
+    }))
 
 /* Puts "context: " in front of the text of an error that is already filled; returns its code,
  * or `code` where err is NULL. */

@@ -28,6 +28,9 @@ int hec__yaml_load(hec_yaml *yaml, hec_error *err);
 void hec__error_at_value(hec_error *err, const hec__source *source, const hec_value *value,
                          const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 #define hec__fail_at_value(err, source, value, ...)                                                \
-    (hec__error_at_value((err), (source), (value), __VA_ARGS__), HEC_EFORMAT)
+    (__extension__({                                                                               \
+        hec__error_at_value((err), (source), (value), __VA_ARGS__);                                \
+        HEC_EFORMAT;                                                                               \
+    }))
 
 #endif

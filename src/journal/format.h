@@ -14,7 +14,7 @@
 #define HEC__JHEAD_SIZE  56u /* the header of a record */
 #define HEC__JENTRY_SIZE 72u
 #define HEC__JPART_SIZE  16u
-#define HEC__JMAGIC      ((const unsigned char[]){'h', 'e', 'c', 'r'})
+#define HEC__JMAGIC      ((const char[]){'h', 'e', 'c', 'r'})
 #define HEC__JMAGIC_SIZE 4u
 
 /* The header of a record. */

@@ -152,7 +152,7 @@ is_status 2 'an unknown option'
 err_has "did you mean '--tag'?" 'is guessed'
 map --workdir nowhere echo ::: a
 err_has "in the folder 'nowhere'" 'a folder that is not there'
-run sh -c 'seq 100000 | "$HEC" map echo | head -n 1'
+run sh -c 'seq 100000 | "$HEC" map -k echo | head -n 1'
 is "$(said)" '1 ' 'a reader that goes away ends it'
 if [ -c /dev/full ]; then
     "$HEC" map echo ::: a >/dev/full 2>err

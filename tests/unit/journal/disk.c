@@ -112,10 +112,10 @@ void disk_short(bool on)
     shorter = on;
 }
 
-void disk_kill_at(uint64_t bytes)
+void disk_kill_at(uint64_t n)
 {
     pthread_mutex_lock(&lock);
-    kill_at = bytes;
+    kill_at = n;
     written = 0;
     pthread_mutex_unlock(&lock);
 }

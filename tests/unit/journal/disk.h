@@ -37,8 +37,8 @@ bool disk_mend(void);
 /* Writes take only some of what they are given. */
 void disk_short(bool on);
 
-/* The process kills itself when so many bytes have been written. */
-void disk_kill_at(uint64_t bytes);
+/* The process kills itself when n bytes have been written. */
+void disk_kill_at(uint64_t n);
 
 /* Syncs are counted and not done: a test that asks for thousands would wait for the disk. */
 void disk_fast(bool on);
