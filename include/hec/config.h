@@ -66,6 +66,14 @@ HEC_API int hec_value_json(const hec_value *value, char **ret_json, hec_error *e
  * beyond `size` and returns the length that the whole has, as snprintf() does. */
 HEC_API int hec_value_text(const hec_value *value, char *buf, size_t size, hec_error *err);
 
+/* One JSON text in memory, as what programs print: RFC 8259, and NaN, Infinity and -Infinity as
+ * Python writes them. `name` stands for it in messages. On success the same as a file of YAML with
+ * one document. HEC_EFORMAT, with line and column: what is no JSON; two equal keys; a string with a
+ * NUL; more than 64 levels, or 10000 members of a map; bytes that are not UTF-8. HEC_ENOMEM. */
+struct hec_yaml;
+HEC_API int hec_json_parse(const char *name, const char *bytes, size_t size,
+                           struct hec_yaml **ret_json, hec_error *err);
+
 /* ---- YAML ---- */
 
 /* The documents of one file. */

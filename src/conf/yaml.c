@@ -78,8 +78,8 @@ static int check_bytes(const hec__source *source, hec_error *err)
     return 0;
 }
 
-/* A new one around bytes and a name, both copied. */
-static int create(const char *name, const char *bytes, size_t size, hec_yaml **ret, hec_error *err)
+int hec__yaml_create(const char *name, const char *bytes, size_t size, hec_yaml **ret,
+                     hec_error *err)
 {
     HEC_AUTO(hec_yaml) yaml = calloc(1, sizeof *yaml);
     char *copy = yaml ? malloc(size + 1) : NULL;
@@ -107,7 +107,7 @@ int hec_yaml_parse(const char *name, const char *bytes, size_t size, hec_yaml **
         bytes += 3;
         size -= 3;
     }
-    r = create(name, bytes, size, &yaml, err);
+    r = hec__yaml_create(name, bytes, size, &yaml, err);
     if (r < 0)
         return r;
     assert(yaml);

@@ -21,6 +21,10 @@ struct hec_yaml {
     size_t n, cap;
 };
 
+/* A new one around bytes and a name, both copied; without documents. HEC_ENOMEM. */
+int hec__yaml_create(const char *name, const char *bytes, size_t size, hec_yaml **ret,
+                     hec_error *err);
+
 /* Adds the documents of yaml->source. */
 int hec__yaml_load(hec_yaml *yaml, hec_error *err);
 
