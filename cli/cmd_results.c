@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "exit.h"
 #include "out.h"
+#include "run_name.h"
 #include "verbs.h"
 
 #include <hec/journal.h>
@@ -43,6 +44,7 @@ typedef struct shown {
 } shown;
 
 typedef struct results {
+    hec_rundir *run; /* NULL: a journal was named */
     hec_journal *journal;
     line *lines;
     size_t n;
@@ -57,6 +59,7 @@ static void destroy(results *r)
 {
     hec_journal_content_destroy(r->content);
     hec_journal_close(r->journal, NULL);
+    hec_rundir_destroy(r->run);
     hec__strbuf_fini(&r->out);
     free(r->lines);
 }
@@ -379,22 +382,33 @@ static void tell_damage(const results *r)
                      info.bad_bytes);
 }
 
+static int open_journal(results *r, const char *name, hec_error *err)
+{
+    const hec_journal_options o = {.read_only = 1};
+    HEC_AUTO_STRBUF path;
+    int e = run_name_open(name, &r->run, err);
+
+    hec__strbuf_init(&path);
+    if (e == 0 && r->run)
+        e = run_name_file(r->run, "journal", &path, err);
+    return e < 0 ? e : hec_journal_open(r->run ? path.data : name, &o, &r->journal, err);
+}
+
 static int run_results(const opt_args *args)
 {
     __attribute__((cleanup(destroy))) results r = {0};
-    const hec_journal_options o = {.read_only = 1};
     hec_error err = {0};
     int status;
 
     hec__strbuf_init(&r.out);
     if (args->n_operands != 1 || (args->values[OPT_JSON] && args->values[OPT_CSV])) {
-        out_complain(args->n_operands != 1 ? "cannot show results: which journal?"
+        out_complain(args->n_operands != 1 ? "cannot show results: which run, or which journal?"
                                            : "cannot have both --json and --csv");
-        out_hint("write hec results JOURNAL");
+        out_hint("write hec results RUN, or hec results JOURNAL");
         return STATUS_USAGE;
     }
     r.form = args->values[OPT_JSON] ? AS_JSON : args->values[OPT_CSV] ? AS_CSV : AS_TABLE;
-    if (hec_journal_open(args->operands[0], &o, &r.journal, &err) < 0)
+    if (open_journal(&r, args->operands[0], &err) < 0)
         return out_error("read the journal", &err);
     if (find_lines(&r, args->values[OPT_FAILED] != NULL, &err) < 0)
         return err.code ? out_error("read the journal", &err) : STATUS_INTERNAL;
@@ -407,8 +421,8 @@ static int run_results(const opt_args *args)
 
 const opt_verb verb_results = {
     .name = "results",
-    .summary = "show how the tasks in a journal ended",
-    .operands = "JOURNAL",
+    .summary = "show how the tasks of a run ended",
+    .operands = "RUN|JOURNAL",
     .max_operands = 1,
     .rows = rows,
     .n_rows = N_OPTS,

@@ -9,7 +9,11 @@
  *   map_output.c    what tasks write -> our streams, over map_spool.c
  *   map_bar.c       how far it is                  map_signal.c    Ctrl-C and warnings
  *   map_journal.c   --journal, over map_key.c
+ *   map_dir.c       --run: the folder of a run     map_env.c       what a task finds in its
+ *   map_result.c    what a task gave as result                     environment
  *   map_log.c       --joblog and --results
+ *   map_rows.c      the options that are also those of hec sweep, which is cmd_sweep.c: rows come
+ *                   from a plan (sweep_plan.c) and not from inputs; all else is this
  */
 #ifndef HEC_CLI_MAP_H
 #define HEC_CLI_MAP_H
@@ -20,6 +24,8 @@
 #include "map_template.h"
 
 #include <hec/command.h>
+#include <hec/run.h>
+#include <hec/stream.h>
 
 #include <limits.h>
 #include <stdio.h>
@@ -47,13 +53,17 @@ enum map_resume {
 };
 
 typedef struct map_options {
+    const char *kind; /* of the run: "map", "sweep" */
     map_source *sources;
     size_t n_sources;
-    char **words; /* the command */
+    sweep_plan *plan; /* NULL: rows are those of the sources */
+    char **words;     /* the command */
     size_t n_words;
     uint32_t width, cpus; /* at a time; granted */
     bool null, header, shell, dry_run, bar, eta;
     const char *colsep, *joblog, *results, *workdir, *journal, *journal_tag;
+    const char *run; /* NULL with in_run: the run of this plan, or a new one */
+    bool in_run;
     enum map_resume resume;
     enum map_output_mode output;
     bool keep_order, tag;
@@ -74,7 +84,8 @@ typedef struct map_end {
 } map_end;
 
 typedef struct map_task {
-    map_said said;   /* first: what it wrote */
+    map_said said; /* first: what it wrote */
+    hec_stream_task stream;
     uint64_t seq;    /* from 1 */
     uint64_t number; /* the engine's, while it runs */
     uint32_t place;  /* where it runs, from 1; 0: it does not */
@@ -108,14 +119,19 @@ typedef struct map_run {
     map_output out;
     map_bar *bar;         /* NULL: none */
     FILE *joblog;         /* NULL: none */
+    hec_rundir *dir;      /* NULL: none */
+    char *journal_path;   /* NULL: none */
     hec_journal *journal; /* NULL: none */
     map_seen seen;
-    char folder[PATH_MAX]; /* where the commands run; with a journal */
-    map_words words;       /* of the command that is being started */
-    char env[3][48];
-    const char *envp[4];
-    map_task **running; /* [width + 1]: NULL: free; one may wait in the engine */
-    uint32_t *places;   /* free places, a stack */
+    hec_stream_writer *stream; /* with a run */
+    hec_stream *before;        /* what earlier sessions of the run have written; NULL: nothing */
+    uint64_t pending_ns;       /* since when there is something that is not in the stream's file */
+    uint64_t lost;             /* outputs of earlier sessions that are not there any more */
+    char folder[PATH_MAX];     /* where the commands run; with a journal */
+    map_words words;           /* of the command that is being started */
+    map_words env;             /* and the changes to its environment */
+    map_task **running;        /* [width + 1]: NULL: free; one may wait in the engine */
+    uint32_t *places;          /* free places, a stack */
     uint32_t n_places;
     map_task *again; /* to be tried again, the first due first */
     uint64_t n_again;
@@ -142,6 +158,9 @@ void map_run_fail(map_run *run, const hec_error *err);
 
 void map_task_destroy(map_task *t);
 
+/* A row of a task of its own. */
+map_row map_row_of(const map_task *t);
+
 /* The command line of a task as text, one line; valid until the next call. */
 const char *map_task_text(map_run *run, const map_task *t);
 
@@ -162,11 +181,44 @@ int map_results_write(map_run *run, const map_task *t, hec_error *err);
 
 /* map_journal.c */
 int map_journal_open(map_run *run, hec_error *err);
+/* The key of a row; each time that the same one comes it is another, which `seen` knows.
+ * HEC_EINVAL: the row makes no command. */
+int map_journal_key(map_run *run, const map_row *row, uint64_t seq, map_seen *seen,
+                    unsigned char key[HEC_KEY_SIZE], hec_error *err);
 /* 1: it was done, t->end says how and its output is there; 2: it is not to be run; 0: it is to be
  * run. */
 int map_journal_find(map_run *run, map_task *t, hec_error *err);
 /* A task that ran is over. */
 int map_journal_add(map_run *run, const map_task *t, hec_error *err);
+
+/* map_dir.c */
+/* Finds the run or makes it: run->dir and run->journal_path. */
+int map_dir_find(map_run *run, hec_error *err);
+/* When the journal is open, and so nobody else writes to the run. */
+int map_dir_begin(map_run *run, hec_error *err);
+/* Everything has come to its end; `status` is that of the program. */
+int map_dir_end(map_run *run, int status, hec_error *err);
+/* A file of a task in the run's folder, "result" or "params"; valid until the next call. */
+const char *map_dir_file(map_run *run, const map_task *t, const char *what);
+/* Output of a task that runs. */
+int map_dir_data(map_run *run, map_task *t, int stream, const void *bytes, size_t n,
+                 hec_error *err);
+/* In how many ms the stream's file has to get what there is; -1: there is nothing. */
+int map_dir_tick(map_run *run, hec_error *err);
+/* What a task wrote in an earlier session, as if it had just been written. */
+int map_dir_replay(map_run *run, map_task *t, hec_error *err);
+
+/* map_env.c */
+/* Fills run->env, and writes the file of parameters where a task gets one. */
+int map_env_make(map_run *run, map_task *t, hec_error *err);
+
+/* map_result.c */
+/* The result of a task as JSON: what it wrote to $HEC_RESULT, or the last line of its output that
+ * is a list or a map. Empty: there is none. Takes its files away. */
+int map_result_take(map_run *run, const map_task *t, const char *out, size_t size, hec__strbuf *ret,
+                    hec_error *err);
+/* The parameters of a task as JSON. */
+int map_result_params(map_run *run, const map_task *t, hec__strbuf *ret, hec_error *err);
 
 /* map_bar.c */
 map_bar *map_bar_create(const map_run *run);

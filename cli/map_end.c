@@ -206,9 +206,12 @@ static int record(map_run *run, map_task *t, hec_error *err)
 
     if (t->end.verdict == HEC_TASK_SKIPPED)
         return 0;
+    /* Before the journal says that it is done, its output is where it can be read. */
+    if (run->stream && t->attempts && !t->known)
+        r = hec_stream_end(run->stream, &t->stream, err);
     if (run->joblog)
         map_joblog_add(run, t);
-    if (run->o->results)
+    if (r == 0 && run->o->results)
         r = map_results_write(run, t, err);
     /* What was ended by us has not come to an end of its own: it is to be run again. */
     if (r == 0 && run->journal && t->has_key && !t->known && t->end.verdict != HEC_TASK_CANCELLED)
@@ -276,8 +279,16 @@ static void tell_failures(const map_run *run)
         return;
     out_complain("%" PRIu64 " of %" PRIu64 " task%s failed%s", run->failed, all,
                  all == 1 ? "" : "s", run->halted ? ", and the others were not begun" : "");
-    if (run->o->journal)
-        out_hint("'hec results --failed %s' shows them", run->o->journal);
+    if (run->journal_path || run->o->journal)
+        out_hint("'hec results --failed %s' shows them",
+                 run->dir ? hec_rundir_id(run->dir) : run->o->journal);
+}
+
+static void tell_lost(const map_run *run)
+{
+    if (run->lost)
+        out_complain("the output of %" PRIu64 " task%s that %s done before is not there any more",
+                     run->lost, run->lost == 1 ? "" : "s", run->lost == 1 ? "was" : "were");
 }
 
 /* What hec itself could not do. 0: there is no such thing. */
@@ -299,6 +310,7 @@ int map_finish(map_run *run)
     if (status == 0 && run->input_over && run->given == 0)
         out_complain("there was nothing to run: the input is empty");
     tell_failures(run);
+    tell_lost(run);
     if (status)
         return status;
     if (sig) {

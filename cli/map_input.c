@@ -183,6 +183,8 @@ static int compile(map_input *in, hec_error *err)
 
 static int make_groups(map_input *in, hec_error *err)
 {
+    if (in->o.plan)
+        return 0;
     in->sources = calloc(in->o.n, sizeof *in->sources);
     in->groups = calloc(in->o.n, sizeof *in->groups);
     if (!in->sources || !in->groups)
@@ -273,7 +275,9 @@ static int read_header(map_input *in, hec_error *err)
 
 int map_input_begin(map_input *in, hec_error *err)
 {
-    int r = in->o.header ? read_header(in, err) : 0;
+    int r = in->o.plan     ? sweep_plan_rewind(in->o.plan, err)
+            : in->o.header ? read_header(in, err)
+                           : 0;
 
     for (size_t i = 1; r == 0 && i < in->n_groups; i++) {
         r = fill_wheel(in, &in->groups[i], err);
@@ -285,13 +289,20 @@ int map_input_begin(map_input *in, hec_error *err)
 
 size_t map_input_names(const map_input *in, const char *const **ret_names)
 {
+    if (in->o.plan)
+        return sweep_plan_names(in->o.plan, ret_names);
     *ret_names = in->name_pointers;
     return in->name_pointers ? in->names.n : 0;
 }
 
 size_t map_input_columns(const map_input *in)
 {
-    return in->has_colsep ? in->names.n : in->o.n;
+    return in->has_colsep || in->o.plan ? in->names.n : in->o.n;
+}
+
+size_t map_input_shown(const map_input *in, size_t n)
+{
+    return in->o.plan ? sweep_plan_parameters(in->o.plan) : n;
 }
 
 /* ---- rows ---- */
@@ -325,6 +336,15 @@ static int point(map_input *in, const list *l, size_t from, size_t to, size_t *n
     return 0;
 }
 
+static int next_of_plan(map_input *in, map_row *ret, hec_error *err)
+{
+    int r = sweep_plan_next(in->o.plan, ret, NULL, err);
+
+    in->over = r == 0;
+    in->given += r == 1;
+    return r < 0 ? r : r ? MAP_ROW : MAP_END;
+}
+
 int map_input_next(map_input *in, map_row *ret, hec_error *err)
 {
     group *first = in->groups;
@@ -333,6 +353,8 @@ int map_input_next(map_input *in, map_row *ret, hec_error *err)
 
     if (in->over)
         return MAP_END;
+    if (in->o.plan)
+        return next_of_plan(in, ret, err);
     if (!in->has_first || !turn(in)) {
         list_clear(&first->now);
         r = read_row(in, first, false, &first->now, err);
@@ -359,7 +381,7 @@ int map_input_next(map_input *in, map_row *ret, hec_error *err)
 
 int map_input_fd(const map_input *in)
 {
-    return in->sources[0].fd;
+    return in->o.plan ? -1 : in->sources[0].fd;
 }
 
 uint64_t map_input_total(map_input *in, bool look)
@@ -368,6 +390,8 @@ uint64_t map_input_total(map_input *in, bool look)
 
     if (in->over)
         return in->given;
+    if (in->o.plan)
+        return sweep_plan_runs(in->o.plan);
     if (!look && !in->sources[0].from->values)
         return 0;
     for (size_t i = 1; i < in->n_groups; i++)

@@ -8,6 +8,7 @@
 #define HEC_CLI_MAP_INPUT_H
 
 #include "map_template.h"
+#include "sweep_plan.h"
 
 typedef struct map_source {
     char **values; /* [n_values], or NULL: it is a file */
@@ -22,6 +23,7 @@ typedef struct map_input_options {
     bool null;          /* records of files end with a NUL, not with a line break */
     const char *colsep; /* an extended regular expression between columns; NULL: one column */
     bool header;        /* the first record of each source names its columns */
+    sweep_plan *plan;   /* where rows come from instead; NULL: from the sources */
 } map_input_options;
 
 typedef struct map_input map_input;
@@ -42,6 +44,9 @@ size_t map_input_names(const map_input *in, const char *const **ret_names);
 
 /* How many columns each row has; 0: that depends on the row. */
 size_t map_input_columns(const map_input *in);
+
+/* How many of n columns are the user's; behind them are those that a plan adds. */
+size_t map_input_shown(const map_input *in, size_t n);
 
 /* MAP_ROW and *ret, valid until the next call; MAP_END; MAP_LATER: nothing has come yet, wait for
  * map_input_fd(); or negative, with a text that names file and line. */

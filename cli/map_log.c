@@ -89,7 +89,7 @@ static int make_path(const map_run *run, const map_task *t, hec__strbuf *path, h
 
     hec__strbuf_adds(path, run->o->results);
     r = make_folder(path->data, err);
-    for (size_t i = 0; r == 0 && i < t->row.n; i++) {
+    for (size_t i = 0; r == 0 && i < map_input_shown(run->in, t->row.n); i++) {
         hec__strbuf_addc(path, '/');
         if (i < n_names)
             add_name(path, names[i]);
@@ -97,7 +97,7 @@ static int make_path(const map_run *run, const map_task *t, hec__strbuf *path, h
             hec__strbuf_addf(path, "%zu", i + 1);
         r = make_folder(path->data, err);
         hec__strbuf_addc(path, '/');
-        add_name(path, t->row.argv[i]);
+        add_name(path, t->row.argv[i] ? t->row.argv[i] : "");
         if (r == 0)
             r = make_folder(path->data, err);
     }

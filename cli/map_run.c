@@ -60,9 +60,12 @@ static map_task *make_task(map_run *run, const map_row *row)
     t->row.argv = calloc(row->n + 1, sizeof *t->row.argv);
     t->row.n = row->n;
     for (size_t i = 0; i < row->n; i++)
-        hec__strbuf_add(&t->row.text, row->values[i], strlen(row->values[i]) + 1);
+        if (row->values[i])
+            hec__strbuf_add(&t->row.text, row->values[i], strlen(row->values[i]) + 1);
     good = t->row.argv && !t->row.text.failed;
     for (size_t i = 0, at = 0; good && i < row->n; i++) {
+        if (!row->values[i])
+            continue;
         t->row.argv[i] = t->row.text.data + at;
         at += strlen(t->row.argv[i]) + 1;
     }
@@ -80,21 +83,22 @@ void map_task_destroy(map_task *t)
     free(t);
 }
 
-static map_row row_of(const map_task *t)
+map_row map_row_of(const map_task *t)
 {
     return (map_row){.values = t->row.argv, .n = t->row.n, .line = t->line, .where = t->where};
 }
 
 /* What stands before its lines: the input, with blanks between the columns. */
-static bool make_tag(map_task *t)
+static bool make_tag(const map_run *run, map_task *t)
 {
     hec__strbuf tag;
 
     hec__strbuf_init(&tag);
-    for (size_t i = 0; i < t->row.n; i++) {
+    for (size_t i = 0; i < map_input_shown(run->in, t->row.n); i++) {
         if (i > 0)
             hec__strbuf_addc(&tag, ' ');
-        hec__strbuf_adds(&tag, t->row.argv[i]);
+        if (t->row.argv[i])
+            hec__strbuf_adds(&tag, t->row.argv[i]);
     }
     t->said.tag = hec__strbuf_detach(&tag);
     return t->said.tag != NULL;
@@ -103,7 +107,7 @@ static bool make_tag(map_task *t)
 const char *map_task_text(map_run *run, const map_task *t)
 {
     static hec__strbuf text;
-    const map_row row = row_of(t);
+    const map_row row = map_row_of(t);
     const char *const *words;
 
     if (!text.data)
@@ -171,7 +175,7 @@ static map_task *next_row(map_run *run)
     if (r != MAP_ROW)
         return NULL;
     t = make_task(run, &row);
-    if (!t || (run->o->tag && !make_tag(t)))
+    if (!t || (run->o->tag && !make_tag(run, t)))
         no_memory(run);
     return t;
 }
@@ -210,26 +214,6 @@ static map_task *next_task(map_run *run, bool *ret_over)
     return t;
 }
 
-static void set_env(map_run *run, const map_task *t)
-{
-    uint32_t share = run->o->cpus / run->o->width;
-    size_t n = 0;
-
-    snprintf(run->env[n], sizeof run->env[n], "HEC_TASK=%" PRIu64, t->seq);
-    run->envp[n] = run->env[n];
-    n++;
-    /* What a command starts by itself shares the cores with the others. */
-    snprintf(run->env[n], sizeof run->env[n], "HEC_CPUS=%" PRIu32, share ? share : 1);
-    run->envp[n] = run->env[n];
-    n++;
-    if (!getenv("OMP_NUM_THREADS")) {
-        snprintf(run->env[n], sizeof run->env[n], "OMP_NUM_THREADS=%" PRIu32, share ? share : 1);
-        run->envp[n] = run->env[n];
-        n++;
-    }
-    run->envp[n] = NULL;
-}
-
 /* It cannot be begun at all. */
 static void refuse(map_run *run, map_task *t, const hec_error *err)
 {
@@ -241,26 +225,28 @@ static void refuse(map_run *run, map_task *t, const hec_error *err)
 /* Fills the engine's command. False: it cannot be made, and is over. */
 static bool make_command(map_run *run, map_task *t, hec_command *command)
 {
-    const map_row row = row_of(t);
+    const map_row row = map_row_of(t);
     const map_options *o = run->o;
     hec_error err = {0};
 
     t->place = run->places[run->n_places - 1];
-    if (map_template_expand(run->template, &row, t->seq, t->place, &run->words, &err) < 0) {
+    if (map_template_expand(run->template, &row, t->seq, t->place, &run->words, &err) < 0 ||
+        map_env_make(run, t, &err) < 0) {
         t->place = 0;
         refuse(run, t, &err);
         return false;
     }
     run->n_places--;
-    set_env(run, t);
     command->argv = run->words.argv;
-    command->env = run->envp;
+    command->env = run->env.argv;
     command->cwd = o->workdir;
     command->timeout_ms = o->timeout_ms;
     command->memory_bytes = t->memory;
     command->out.kind = command->err.kind =
         o->output == OUTPUT_FREE ? HEC_STREAM_INHERIT : HEC_STREAM_DATA;
     t->attempts++;
+    t->stream = (hec_stream_task){.task = t->seq, .attempt = t->attempts};
+    memcpy(t->stream.key, t->key, sizeof t->key);
     t->began_ns = now_ns();
     return true;
 }
@@ -309,9 +295,11 @@ static map_task **find(map_run *run, uint64_t number)
 static int data(void *ctx, uint64_t number, int stream, const void *bytes, size_t n)
 {
     map_run *run = ctx;
+    map_task *t = *find(run, number);
     hec_error err = {0};
 
-    if (map_output_data(&run->out, &(*find(run, number))->said, stream, bytes, n, &err) < 0)
+    if (map_output_data(&run->out, &t->said, stream, bytes, n, &err) < 0 ||
+        (run->stream && map_dir_data(run, t, stream, bytes, n, &err) < 0))
         map_run_fail(run, &err);
     return 0;
 }
@@ -371,17 +359,28 @@ static bool is_over(const map_run *run)
     return run->stop != MAP_GO || (run->input_over && !run->again);
 }
 
+/* The shorter of two times, of which -1 is for ever. */
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /* How long to sleep at most. */
 static int patience(map_run *run)
 {
     int ms = run->bar ? map_bar_tick(run->bar) : -1;
     uint64_t now = now_ns();
+    hec_error err = {0};
+    int tick = map_dir_tick(run, &err);
 
+    if (tick < -1)
+        map_run_fail(run, &err);
+    else
+        ms = sooner(ms, tick);
     if (run->again && run->stop == MAP_GO) {
         uint64_t wait = run->again->due_ns > now ? (run->again->due_ns - now) / NS_PER_MS + 1 : 0;
 
-        if (ms < 0 || wait < (uint64_t)ms)
-            ms = wait > 3600000 ? 3600000 : (int)wait;
+        ms = sooner(ms, wait > 3600000 ? 3600000 : (int)wait);
     }
     return ms;
 }
@@ -445,8 +444,9 @@ static int open_all(map_run *run, hec_error *err)
     static const hec_command_ops ops = {.next = next, .end = end, .data = data};
     const map_options *o = run->o;
     hec_commands_options eo = {.width = o->width, .ops = &ops, .ctx = run};
-    map_template_options to = {.words = o->words, .n_words = o->n_words, .shell = o->shell};
-    map_input_options io = {o->sources, o->n_sources, o->null, o->colsep, o->header};
+    map_template_options to = {
+        .words = o->words, .n_words = o->n_words, .shell = o->shell, .only_names = o->plan != NULL};
+    map_input_options io = {o->sources, o->n_sources, o->null, o->colsep, o->header, o->plan};
     int r = map_input_create(&io, &run->in, err);
 
     if (r == 0)
@@ -462,7 +462,7 @@ static int open_all(map_run *run, hec_error *err)
         r = map_output_init(&run->out, err);
     if (r == 0)
         r = hec_commands_create(&eo, &run->engine, err);
-    if (r == 0 && o->journal)
+    if (r == 0 && (o->journal || o->in_run))
         r = map_journal_open(run, err);
     if (r == 0 && o->joblog)
         r = map_joblog_open(run, err);
@@ -478,7 +478,11 @@ static int open_all(map_run *run, hec_error *err)
 static void close_all(map_run *run)
 {
     hec_commands_destroy(run->engine, 0);
+    hec_stream_close(run->stream, NULL);
+    hec_stream_destroy(run->before);
     hec_journal_close(run->journal, NULL);
+    hec_rundir_destroy(run->dir);
+    free(run->journal_path);
     map_seen_fini(&run->seen);
     if (run->joblog)
         fclose(run->joblog);
@@ -487,6 +491,7 @@ static void close_all(map_run *run)
     map_template_destroy(run->template);
     map_input_destroy(run->in);
     map_words_fini(&run->words);
+    map_words_fini(&run->env);
     free((void *)run->running);
     free(run->places);
 }
@@ -521,7 +526,7 @@ static int show_commands(map_run *run, hec_error *err)
 static int run_all(map_run *run)
 {
     hec_error err = {0};
-    int r;
+    int r, status;
 
     run->total = map_input_total(run->in, run->o->bar || run->o->eta);
     if (run->o->bar || run->o->eta)
@@ -539,7 +544,10 @@ static int run_all(map_run *run)
         map_run_fail(run, &err);
     run->journal = NULL;
     map_signals_restore();
-    return map_finish(run);
+    status = map_finish(run);
+    if (run->dir && map_dir_end(run, status, &err) < 0)
+        return out_error("keep the run", &err);
+    return status;
 }
 
 int map_run_all(const map_options *o)
@@ -550,7 +558,7 @@ int map_run_all(const map_options *o)
 
     run.out.mode = o->output;
     run.out.keep_order = o->keep_order;
-    run.out.keep = o->results || o->journal;
+    run.out.keep = o->results || o->journal || o->in_run;
     run.out.before = before_output;
     run.out.give_up = give_up;
     run.out.over = over;

@@ -6,6 +6,7 @@
 #include "map_template.h"
 
 #include "base/error.h"
+#include "opt.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -27,7 +28,7 @@ enum change { CHANGE_NONE, CHANGE_STEM, CHANGE_NAME, CHANGE_FOLDER, CHANGE_NAME_
 typedef struct piece {
     enum piece_kind kind;
     enum change change;
-    const char *text; /* PIECE_TEXT: borrowed */
+    const char *text; /* PIECE_TEXT: borrowed; of a column its name, where it has one */
     size_t n;         /* its length, or the column */
     bool alone;       /* PIECE_ALL: the word is nothing else */
 } piece;
@@ -66,6 +67,13 @@ static const struct {
 
 #define N_CHANGES (sizeof changes / sizeof *changes)
 
+#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
+static const char *name_at(const void *table, size_t i)
+{
+    return ((const char *const *)table)[i];
+}
+
 /* Which column the n bytes at s name. */
 static bool find_column(const map_template_options *o, const char *s, size_t n, piece *p)
 {
@@ -76,8 +84,11 @@ static bool find_column(const map_template_options *o, const char *s, size_t n, 
         if (strlen(o->names[i]) == n && memcmp(o->names[i], s, n) == 0) {
             p->kind = PIECE_COLUMN;
             p->n = i;
+            p->text = o->names[i];
             return true;
         }
+    if (o->only_names)
+        return false;
     for (size_t i = back; i < n && isdigit((unsigned char)s[i]) && digits < 6; i++, digits++)
         number = number * 10 + (size_t)(s[i] - '0');
     if (digits == 0 || digits + back != n || number == 0)
@@ -122,6 +133,28 @@ static int check_column(const map_template_options *o, const piece *p, const cha
                      o->n_columns);
 }
 
+/* Where only names are placeholders, one that is nearly a name is a slip, and {} means nothing. */
+static int check_name(const map_template_options *o, const char *s, size_t n, hec_error *err)
+{
+    char typed[32];
+    const char *near;
+
+    if (!o->only_names || n >= sizeof typed)
+        return 0;
+    snprintf(typed, sizeof typed, "%.*s", (int)n, s);
+    if (n == 0)
+        return hec__fail(err, HEC_EINVAL, 0,
+                         "'{}' has no meaning here: name a parameter, as {%.60s}",
+                         o->n_names ? o->names[0] : "name");
+    if (!isalpha((unsigned char)*s) || typed[strspn(typed, NAME_BYTES)])
+        return 0;
+    near = opt_nearest(typed, name_at, o->names, o->n_names);
+    if (!near)
+        return 0;
+    return hec__fail(err, HEC_EINVAL, 0, "there is no parameter '%s': did you mean '%.60s'?", typed,
+                     near);
+}
+
 static int parse_word(map_template *t, const map_template_options *o, const char *word, bool *found,
                       hec_error *err)
 {
@@ -135,9 +168,14 @@ static int parse_word(map_template *t, const map_template_options *o, const char
         if (!close)
             break;
         if (!parse_inside(o, at + 1, (size_t)(close - at - 1), &p)) {
+            r = check_name(o, at + 1, (size_t)(close - at - 1), err);
+            if (r < 0)
+                return r;
             at++;
             continue;
         }
+        if (p.kind == PIECE_ALL && o->only_names)
+            return check_name(o, "", 0, err);
         r = check_column(o, &p, at, (size_t)(close - at + 1), err);
         if (r < 0)
             return r;
@@ -168,7 +206,7 @@ int map_template_create(const map_template_options *o, map_template **ret, hec_e
     t->is_line = o->n_words == 0;
     for (size_t i = 0; r == 0 && i < o->n_words; i++)
         r = parse_word(t, o, o->words[i], &found, err);
-    if (r == 0 && !found)
+    if (r == 0 && !found && !o->only_names)
         r = parse_word(t, o, "{}", &found, err);
     if (r < 0) {
         map_template_destroy(t);
@@ -281,15 +319,19 @@ static int add_column(const map_template *t, const piece *p, const map_row *row,
                          "line %" PRIu64 " of %.100s has %zu column%s, and {%s%zu} is asked for",
                          row->line, row->where, row->n, row->n == 1 ? "" : "s",
                          p->kind == PIECE_LAST ? "-" : "", p->kind == PIECE_LAST ? p->n : p->n + 1);
+    if (!row->values[column])
+        return hec__fail(err, HEC_EINVAL, 0, "row %" PRIu64 " of %.100s has no '%.60s'", row->line,
+                         row->where, p->text ? p->text : "?");
     add_value(t, p, row->values[column], &w->text);
     return 0;
 }
 
-/* Pointers to the words, which are in the text one after the other. */
-static int point(map_words *w, hec_error *err)
+int map_words_point(map_words *w, hec_error *err)
 {
     size_t n = w->n, at = 0;
 
+    if (w->text.failed)
+        return hec__fail(err, HEC_ENOMEM, 0, "no memory for a command");
     if (n + 1 > w->cap) {
         const char **argv = realloc((void *)w->argv, (n + 1) * sizeof *argv);
 
@@ -345,13 +387,12 @@ int map_template_expand(const map_template *t, const map_row *row, uint64_t task
     }
     if (r < 0)
         return r;
-    if (w->text.failed)
-        return hec__fail(err, HEC_ENOMEM, 0, "no memory for a command");
-    if (t->shell) { /* however many words: one line, and its last blank ends it */
+    if (t->shell &&
+        !w->text.failed) { /* however many words: one line, and its last blank ends it */
         w->text.data[w->text.len - 1] = '\0';
         w->n = 3;
     }
-    return point(w, err);
+    return map_words_point(w, err);
 }
 
 void map_words_fini(map_words *w)

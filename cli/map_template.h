@@ -24,7 +24,7 @@
 
 /* One row of input: what a task gets. */
 typedef struct map_row {
-    const char *const *values; /* [n] */
+    const char *const *values; /* [n]; NULL: this row has no such column, though others have */
     size_t n;
     uint64_t line;     /* of its input, from 1 */
     const char *where; /* which input that is, for messages */
@@ -39,11 +39,13 @@ typedef struct map_template_options {
     size_t n_names;
     size_t n_columns; /* how many each row has; 0: not known before */
     bool shell;       /* one line for /bin/sh; without words each row is such a line */
+    bool only_names;  /* {name} {#} {%} and nothing else is a placeholder; none need be there */
 } map_template_options;
 
 /* Words are borrowed for as long as the template lives. Without any placeholder the columns are
  * added as arguments at the end. On success *ret is the caller's.
- * HEC_EINVAL: a column that there is not. HEC_ENOMEM. */
+ * HEC_EINVAL: a column that there is not, or, with only_names, a name that looks like a slip of
+ * one, or {}. HEC_ENOMEM. */
 int map_template_create(const map_template_options *options, map_template **ret, hec_error *err);
 void map_template_destroy(map_template *t); /* NULL is fine */
 
@@ -55,6 +57,10 @@ typedef struct map_words {
 } map_words;
 
 void map_words_fini(map_words *w); /* zeros are fine */
+
+/* Makes argv of the w->n words that are in the text, each with its NUL. HEC_ENOMEM: also where the
+ * text has failed. */
+int map_words_point(map_words *w, hec_error *err);
 
 /* HEC_EINVAL: the row lacks a column, said with its line. HEC_ENOMEM. */
 int map_template_expand(const map_template *t, const map_row *row, uint64_t task, uint32_t place,

@@ -98,7 +98,8 @@ typedef struct hec_journal_entry {
     X(HEC_PART_PYTHON_STACK, 8, "python_stack")                                                    \
     X(HEC_PART_C_STACK, 9, "c_stack")                                                              \
     X(HEC_PART_NAME, 10, "name") /* of notes: a name, then its value */                            \
-    X(HEC_PART_VALUE, 11, "value")
+    X(HEC_PART_VALUE, 11, "value")                                                                 \
+    X(HEC_PART_PARAMS, 12, "params") /* what the task was given: a map, in JSON */
 
 typedef enum hec_part_kind {
 #define HEC_PART_ENUM(name, value, word) name = (value),
@@ -112,6 +113,7 @@ typedef enum hec_part_format {
     HEC_FORMAT_TEXT = 1,   /* meant for people; UTF-8 as far as its maker cared */
     HEC_FORMAT_PICKLE = 2, /* of Python, one object; nothing but this user's own */
     HEC_FORMAT_PYHEC = 3,  /* as a worker of pyhec sends the results of a batch */
+    HEC_FORMAT_JSON = 4,   /* one JSON text */
 } hec_part_format;
 
 typedef struct hec_journal_part {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * JSON, as values. libyaml reads most of it, but neither surrogate pairs nor an escaped slash, which
- * other programs write; and where hec is built without YAML, results are to be read all the same.
+ * JSON, as values. libyaml reads most of it, but neither surrogate pairs nor an escaped slash,
+ * which other programs write; and where hec is built without YAML, results are to be read all the
+ * same.
  *
  * Going down is not done by calls: the levels are a list of what is open.
  */
@@ -156,8 +157,8 @@ static int read_string(reader *p, hec_value *v)
     p->s++;
     v->kind = HEC_VALUE_TEXT;
     v->count = p->text.len;
-    v->as.text = p->text.failed ? NULL
-                                : hec__arena_copy(&p->yaml->arena, p->text.data, p->text.len);
+    v->as.text =
+        p->text.failed ? NULL : hec__arena_copy(&p->yaml->arena, p->text.data, p->text.len);
     return v->as.text ? 0 : no_memory(p);
 }
 
@@ -286,8 +287,8 @@ static int add(reader *p, const hec_value *key, const hec_value *value)
     level *l = &p->levels[p->depth - 1];
 
     if (l->n == l->cap || !l->members) {
-        hec_member *grown = hec__arena_grow(&p->yaml->arena, l->members, l->n, &l->cap,
-                                            sizeof *l->members);
+        hec_member *grown =
+            hec__arena_grow(&p->yaml->arena, l->members, l->n, &l->cap, sizeof *l->members);
 
         if (!grown)
             return no_memory(p);
@@ -321,8 +322,9 @@ static int go_on(reader *p, hec_value *v, hec_value keys[], bool have)
             return 1;
         }
         if (!ends_here(p))
-            return have ? fail_at(p, p->s, *p->s ? "here a comma or the end has to be"
-                                                 : "it ends in the middle")
+            return have ? fail_at(p, p->s,
+                                  *p->s ? "here a comma or the end has to be"
+                                        : "it ends in the middle")
                         : 1;
         *v = (hec_value){0};
         r = close_level(p, v);

@@ -19,7 +19,8 @@ static const char *again(const char *text)
     json = NULL;
     if (hec_json_parse("t", text, strlen(text), &yaml, &err) < 0)
         return NULL;
-    if (hec_yaml_documents(yaml) != 1 || hec_value_json(hec_yaml_document(yaml, 0), &json, &err) < 0)
+    if (hec_yaml_documents(yaml) != 1 ||
+        hec_value_json(hec_yaml_document(yaml, 0), &json, &err) < 0)
         abort();
     hec_yaml_destroy(yaml);
     return json;
@@ -27,10 +28,22 @@ static const char *again(const char *text)
 
 static void test_good(void)
 {
-    static const char *const same[] = {
-        "0", "-1", "12345678901234567890123", "0.5", "1e+300", "true", "false", "null", "\"\"",
-        "\"a\\\"b\\\\\"", "[]", "{}", "[1,[2,[3]],{}]", "{\"a\":{\"b\":[{\"c\":null}]},\"d\":1}",
-        "[[],[[]],{\"x\":[]}]", "\"\xC3\xA4\xF0\x9F\x98\x80\""};
+    static const char *const same[] = {"0",
+                                       "-1",
+                                       "12345678901234567890123",
+                                       "0.5",
+                                       "1e+300",
+                                       "true",
+                                       "false",
+                                       "null",
+                                       "\"\"",
+                                       "\"a\\\"b\\\\\"",
+                                       "[]",
+                                       "{}",
+                                       "[1,[2,[3]],{}]",
+                                       "{\"a\":{\"b\":[{\"c\":null}]},\"d\":1}",
+                                       "[[],[[]],{\"x\":[]}]",
+                                       "\"\xC3\xA4\xF0\x9F\x98\x80\""};
     static const char *const others[][2] = {
         {" \r\n\t[ 1 , 2 ] \n", "[1,2]"},
         {"{ \"a\" : 1 , \"b\" : [ ] }", "{\"a\":1,\"b\":[]}"},
@@ -57,11 +70,43 @@ static void test_good(void)
 
 static void test_bad(void)
 {
-    static const char *const bad[] = {
-        "", " ", "[", "{", "[1", "[1,", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}",
-        "{1:2}", "01", "1.", ".5", "+1", "-", "1e", "tru", "nul", "\"", "\"\\x\"", "\"\\u12g4\"",
-        "\"\\u0000\"", "\"a\nb\"", "1 2", "[1]]", "{\"a\":1}}", "'a'", "[1}", "{\"a\":1]",
-        "{\"a\":1,\"a\":2}", "\"\xFF\"", "// no", "0x10", "inf"};
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "[",
+                                      "{",
+                                      "[1",
+                                      "[1,",
+                                      "[1,]",
+                                      "[,1]",
+                                      "{\"a\"}",
+                                      "{\"a\":}",
+                                      "{\"a\":1,}",
+                                      "{a:1}",
+                                      "{1:2}",
+                                      "01",
+                                      "1.",
+                                      ".5",
+                                      "+1",
+                                      "-",
+                                      "1e",
+                                      "tru",
+                                      "nul",
+                                      "\"",
+                                      "\"\\x\"",
+                                      "\"\\u12g4\"",
+                                      "\"\\u0000\"",
+                                      "\"a\nb\"",
+                                      "1 2",
+                                      "[1]]",
+                                      "{\"a\":1}}",
+                                      "'a'",
+                                      "[1}",
+                                      "{\"a\":1]",
+                                      "{\"a\":1,\"a\":2}",
+                                      "\"\xFF\"",
+                                      "// no",
+                                      "0x10",
+                                      "inf"};
     char deep[200];
     hec_yaml *yaml = NULL;
 
@@ -74,7 +119,12 @@ static void test_bad(void)
     ok(again(deep) != NULL, "64 levels");
     memset(deep, '[', 65);
     ok(!again(deep) && strstr(err.text, "64 levels"), "are the most");
-    ok(hec_json_parse("t", "1\0" "2", 3, &yaml, &err) == HEC_EFORMAT && !yaml, "a NUL");
+    ok(hec_json_parse("t",
+                      "1\0"
+                      "2",
+                      3, &yaml, &err) == HEC_EFORMAT &&
+           !yaml,
+       "a NUL");
     ok(!again("{\n \"a\": 1,\n \"b\": x\n}") && strncmp(err.text, "t:3:7: ", 7) == 0,
        "the place is told: %s", err.text);
 }
