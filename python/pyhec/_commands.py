@@ -7,7 +7,7 @@ import heapq
 import os
 import time
 
-from . import _errors, _hec, _options
+from . import _errors, _hec, _options, _report
 from ._parallel import _jobs
 from ._run import Bar, Cores, conclude, out_of_time
 
@@ -92,7 +92,7 @@ class CommandResult:
     def __repr__(self) -> str:
         return (
             f"CommandResult(args={self.args!r}, returncode={self.returncode}, "
-            f"stdout={_errors._brief(self.stdout)}, stderr={_errors._brief(self.stderr)}, "
+            f"stdout={_report.brief(self.stdout)}, stderr={_report.brief(self.stderr)}, "
             f"seconds={self.seconds:.3f})"
         )
 
@@ -264,13 +264,14 @@ class _Run:
     ) -> BaseException | None:
         """The failure that a result is, None if it is none."""
         attempts = self.source.attempts(index)
+        good = result.returncode == 0 and not result.timed_out and not result.over_memory
+        if why is None and (good or not self._check):
+            return None
+        from . import _command_errors  # not before one fails
+
         if why is not None:
-            return _errors.command_refused(index, result, why, errno, attempts)
-        if self._check and (
-            result.returncode != 0 or result.timed_out or result.over_memory
-        ):
-            return _errors.command_failed(index, result, self._timeout, attempts)
-        return None
+            return _command_errors.command_refused(index, result, why, errno, attempts)
+        return _command_errors.command_failed(index, result, self._timeout, attempts)
 
     def step(self, upto: int) -> list[tuple[int, CommandResult, BaseException | None]]:
         """Waits, and gives what has ended: number, result and, where it is one, the failure."""
@@ -384,8 +385,10 @@ def _collect(run: _Run, total: int | None, options: Options) -> list[typing.Any]
     finally:
         run.close()
     if run.source.stopped:
+        from . import _command_errors
+
         for index in (*run.source.skipped(), *range(run.source.pulled, len(results))):
-            failures[index] = _errors.command_skipped(index)
+            failures[index] = _command_errors.command_skipped(index)
         if total is None and options.on_error != "return":
             return _stop(results, failures)
     return conclude(results, failures, options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import _errors, _hec
+from . import _hec, _report
 from ._run import conclude, run_task
 from ._verdicts import Judge, Verdict, hang
 
@@ -80,7 +80,7 @@ def _run_one(
             error = log.add(i, value, usage)
         if error is None:
             return (judge.done(i, [value], [usage])[0] if judge.verdicts else value), None
-        what = _errors.describe(func, kind, items[i])
+        what = _report.describe(func, kind, items[i])
         of = Verdict("raised", judge.number(i), what, judge.attempt(i), usage)
         again = judge.again(i, "raised", error)
         if again is None:
@@ -93,7 +93,7 @@ def _run_one(
 def skip(kind: int, func: typing.Any, items: list[typing.Any], i: int) -> BaseException:
     """The failure of a task that was not begun."""
     facts = (i, "skipped", b"", 0, None, "", "", "")
-    error = _errors.failed(None, func, kind, items[i], facts)
+    error = _report.failed(None, func, kind, items[i], facts)
     assert isinstance(error, BaseException)
     return error
 

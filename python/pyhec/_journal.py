@@ -15,7 +15,7 @@ import threading
 import time
 import warnings
 
-from . import _errors, _hec, _keys
+from . import _errors, _hec, _keys, _report
 from ._run import conclude
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -535,14 +535,14 @@ def pickled(values: list[typing.Any], index: int) -> list[tuple[int, int, typing
         try:
             data, raw = cloudpickle.dumps(values), []
         except Exception as e:
-            _errors.blame_result(index, values[0], e)
+            _report.blame_result(index, values[0], e)
             raise
     return [(_PART_RESULT, _FORMAT_PICKLE, data), *raw]
 
 
 def never_run(number: int, kind: int, func: typing.Any, item: typing.Any) -> _errors.TaskError:
     """What stands for a task that resume='failed' leaves out."""
-    what = _errors.describe(func, kind, item)
+    what = _report.describe(func, kind, item)
     error = _errors.TaskError(
         f"task {number}, {what}, was never run: resume='failed' runs only what has failed"
     )
@@ -556,6 +556,6 @@ def _verdict(
     from ._verdicts import Verdict
 
     attempts = usage[5] if usage is not None else 1
-    verdict = Verdict("done", number, _errors.describe(func, kind, item), attempts, usage)
+    verdict = Verdict("done", number, _report.describe(func, kind, item), attempts, usage)
     verdict.value, verdict.from_journal = value, True
     return verdict

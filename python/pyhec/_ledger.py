@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from . import _errors, _hec
+from . import _errors, _hec, _report
 from ._commands import CommandResult, run_commands
 from ._journal import Log, never_run, pickled
 
@@ -86,7 +86,7 @@ class Ledger:
         written = error.encode("utf-8", "replace") if isinstance(error, str) else bytes(error)
         parts = [
             (_MESSAGE, _TEXT, str(failure).encode("utf-8", "replace")),
-            (_ARGS, _TEXT, _errors.command_text(result.args).encode("utf-8", "replace")),
+            (_ARGS, _TEXT, _report.command_text(result.args).encode("utf-8", "replace")),
             (_STDERR, _TEXT, written[-_STDERR_MAX:]),
         ]
         self._log.append(index, verdict, detail, usage, parts)

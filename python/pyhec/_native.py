@@ -8,7 +8,7 @@ import struct
 import sys
 
 from . import _hec
-from ._errors import _brief
+from ._report import brief
 from ._run import Cores, worker_count
 from ._signature import BLOCK, Parameter, Signature, resolve
 
@@ -54,7 +54,7 @@ def _view(value: typing.Any, name: str) -> memoryview:
         view = memoryview(value)
     except (TypeError, ValueError, BufferError):  # ValueError: NumPy, for a dtype like datetime64
         how = ".to_numpy()" if hasattr(value, "to_numpy") else "numpy.asarray(...)"
-        raise TypeError(f"{name} must be an array, not {_brief(value)}: pass {how}") from None
+        raise TypeError(f"{name} must be an array, not {brief(value)}: pass {how}") from None
     if not view.c_contiguous:
         raise ValueError(
             f"{name} is not contiguous (a slice with steps, a transpose, or a column): pass "
@@ -148,7 +148,7 @@ def _pack_number(value: typing.Any, kind: str, name: str) -> bytes:
         return struct.pack(_ELEMENT_TYPES[kind][1], number).ljust(8, b"\0")
     except (TypeError, struct.error, OverflowError):
         want = _dtype_name(kind)
-        raise TypeError(f"{name} is {_brief(value)}, which is no {want}") from None
+        raise TypeError(f"{name} is {brief(value)}, which is no {want}") from None
 
 
 def _check_elements(signature: Signature) -> str:
@@ -262,7 +262,7 @@ def _plan_blocks(signature: Signature, values: tuple[typing.Any, ...], out: typi
         )
     for i, value in enumerate(values[:scalars]):
         if not _is_number(value):
-            raise TypeError(f"argument {i} must be a number, not {_brief(value)}")
+            raise TypeError(f"argument {i} must be a number, not {brief(value)}")
         plan.scalars.append(float(value))
     views = [_view(v, f"argument {i}") for i, v in enumerate(values) if i >= scalars]
     _common_length(views, [f"argument {i + scalars}" for i in range(given)])

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from _operator import index  # that of operator, without the half millisecond of its import
 
-from . import _errors, _hec
+from . import _hec, _report
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _seconds(name: str, value: typing.Any) -> float:
         try:
             seconds = float("nan") if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
-            raise TypeError(f"{name} must be {how}, not {_errors._brief(value)}") from None
+            raise TypeError(f"{name} must be {how}, not {_report.brief(value)}") from None
     if not 0 <= seconds <= _LONGEST_S:
         raise ValueError(f"{name} must be {how}, not {value!r}")
     return seconds
@@ -104,7 +104,7 @@ def _memory(value: typing.Any) -> int:
         except TypeError:
             raise TypeError(
                 f"memory must be a number of bytes, or text as '500M', '2G', "
-                f"not {_errors._brief(value)}"
+                f"not {_report.brief(value)}"
             ) from None
     if not _LEAST_MEMORY <= size < 1 << 62 or isinstance(value, bool):
         raise ValueError(
@@ -119,7 +119,7 @@ def _retries(value: typing.Any) -> int:
     except TypeError:
         raise TypeError(
             f"retries must be a whole number, how often to run a failed task again, "
-            f"not {_errors._brief(value)}"
+            f"not {_report.brief(value)}"
         ) from None
     if not 0 <= n <= 1_000_000:
         raise ValueError(f"retries must be 0 or more (at most a million), not {value!r}")
@@ -132,7 +132,7 @@ def _retry_on(value: typing.Any) -> tuple[type[BaseException], ...]:
         if not isinstance(c, type) or not issubclass(c, BaseException):
             raise TypeError(
                 f"retry_on must be a class of exceptions, or a tuple of some, as "
-                f"(OSError, pyhec.TaskTimeout); not {_errors._brief(c)}"
+                f"(OSError, pyhec.TaskTimeout); not {_report.brief(c)}"
             )
     if not classes:
         raise ValueError("retry_on is empty: leave it out to run every failed task again")
@@ -144,7 +144,7 @@ def _factor(value: typing.Any) -> float:
         factor = 0.0 if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         raise TypeError(
-            f"retry_memory must be a number as 2.0, not {_errors._brief(value)}"
+            f"retry_memory must be a number as 2.0, not {_report.brief(value)}"
         ) from None
     if not 1 < factor <= 1024:
         raise ValueError(f"retry_memory must be more than 1 (and at most 1024), not {value!r}")
@@ -155,7 +155,7 @@ def _journal(value: typing.Any) -> str:
     try:
         path = os.fsdecode(value)
     except TypeError:
-        raise TypeError(f"journal must be a path, not {_errors._brief(value)}") from None
+        raise TypeError(f"journal must be a path, not {_report.brief(value)}") from None
     if not path:
         raise ValueError("journal is an empty path")
     return path

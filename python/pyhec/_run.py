@@ -7,7 +7,7 @@ import os
 import sys
 from _operator import index  # that of operator, without the half millisecond of its import
 
-from . import _errors, _hec
+from . import _hec, _report
 from ._host import cpu_count
 from ._options import Options
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import collections.abc
     import typing
 
+    from . import _errors
     from ._journal import Log
 
 _MAX_WORKERS = 4096
@@ -47,7 +48,7 @@ def _positive(n: typing.Any, name: str) -> int:
 def check_callable(func: object, name: str = "func") -> None:
     """Raises unless func can be called."""
     if not callable(func):
-        raise TypeError(f"{name} must be callable, not {_errors._brief(func)}")
+        raise TypeError(f"{name} must be callable, not {_report.brief(func)}")
 
 
 def _tqdm(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
@@ -141,6 +142,8 @@ def conclude(
         results[i] = error
     if options.on_error == "return":
         return results
+    from . import _errors  # not before something fails
+
     first = _to_raise(failures, len(results), options)
     _errors.attach(first, _errors.Partial(results, failures))
     try:
@@ -151,6 +154,8 @@ def conclude(
 
 def _to_raise(failures: dict[int, BaseException], total: int, options: Options) -> BaseException:
     """The first failure; or, where tasks were skipped, that the time is over."""
+    from . import _errors
+
     real = [i for i, error in failures.items() if not isinstance(error, _errors.Skipped)]
     if len(real) == len(failures) or (real and options.on_error == "raise"):
         return failures[min(real)]
@@ -164,13 +169,15 @@ def out_of_time(
     """What a call raises that stopped before its end because its time was over. total: of tasks,
     None where nobody knows.
     """
+    from . import _errors
+
     why = "drained" if _hec.draining() else "out of time"
     if total is None:
         text = f"{why}: {over} tasks are over, the others were not begun"
     else:
         text = f"{why}: {over} of {total} tasks are over, {total - over} were not begun"
     if failed:
-        text += f", {len(failed)} failed (the first: {_errors.brief_error(failed[0])})"
+        text += f", {len(failed)} failed (the first: {_report.brief_error(failed[0])})"
     error = _errors.OutOfTime(f"{text}; start this again to go on (exit status 75)")
     error.done, error.total = over, total
     error.__cause__ = failed[0] if failed else None

@@ -10,7 +10,7 @@ import struct
 import sys
 
 from . import _hec
-from ._errors import _brief
+from ._report import brief
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def _from_number(func: typing.Any) -> _Found | None:
 def resolve(func: typing.Any, signature: str | None) -> tuple[int, Signature]:
     """The address of a function and what it takes."""
     if signature is not None and not isinstance(signature, str):
-        raise TypeError(f"signature must be a string, not {_brief(signature)}")
+        raise TypeError(f"signature must be a string, not {brief(signature)}")
     for look in (_from_number, _from_capsule, _from_ctypes, _from_numba, _from_cffi):
         found = look(func)
         if found is not None:
@@ -233,7 +233,7 @@ def resolve(func: typing.Any, signature: str | None) -> tuple[int, Signature]:
         hint = hint if hasattr(func, "py_func") else ""
         if callable(func) and not hint:
             hint = "; for a function of Python there is parallel_processing.parallelize"
-        raise TypeError(f"func is {_brief(func)}; {_HOW}{hint}")
+        raise TypeError(f"func is {brief(func)}; {_HOW}{hint}")
     address, text = found
     if not 0 < address < 1 << 64:
         raise ValueError(f"func is no address of a function: {address:#x}")

@@ -11,7 +11,7 @@ import copyreg
 import sys
 import types
 
-from . import _errors, _hec
+from . import _hec, _report
 from ._modules import is_own
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -222,7 +222,7 @@ def _culprit(value: typing.Any, how: typing.Any) -> tuple[str, typing.Any]:
     """The innermost part that has no digest, and how one gets to it."""
     path, tries = "", 0
     while len(path) < 200:
-        for step, part in _errors._parts(value):
+        for step, part in _report.parts(value):
             tries += 1
             if tries > _TRIES:
                 return path, value
@@ -243,6 +243,6 @@ def no_key(
     path, part = ("", value) if isinstance(why, RecursionError) else _culprit(value, how)
     kind = f"{type(part).__module__}.{type(part).__qualname__}".replace("builtins.", "")
     return TaskKeyError(
-        f"the key of a task cannot be computed: {what}{path}, {_errors._brief(part)} of type "
+        f"the key of a task cannot be computed: {what}{path}, {_report.brief(part)} of type "
         f"{kind}: {why}; {_HINT}"
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What became of a task: verdicts, and how a failure becomes an exception or one more attempt.
 
-The extension comes here by _errors.failed(), with the facts that the engine has of a failure, and
+The extension comes here by _report.failed(), with the facts that the engine has of a failure, and
 by Judge.done(), where a call has asked for verdicts.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from . import _errors, _hec
+from . import _errors, _hec, _report
 from ._options import Options
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -215,7 +215,7 @@ class Judge:
         verdicts = []
         for i, (value, usage) in enumerate(zip(values, usages), first):
             v = Verdict(
-                "done", self.number(i), _errors.describe(self._func, self._kind, self._items[i]),
+                "done", self.number(i), _report.describe(self._func, self._kind, self._items[i]),
                 self.attempt(i), usage,
             )  # fmt: skip
             v.value = value
@@ -233,7 +233,7 @@ def failed(
     """
     index, word, payload, detail, usage, stderr, python_stack, c_stack = facts
     of = Verdict(
-        word, index if judge is None else judge.number(index), _errors.describe(func, kind, item),
+        word, index if judge is None else judge.number(index), _report.describe(func, kind, item),
         1 if judge is None else judge.attempt(index), usage,
         _lines(stderr), python_stack, c_stack,
     )  # fmt: skip
@@ -362,7 +362,7 @@ def _died(of: Verdict, payload: bytes, detail: int, judge: Judge | None) -> Base
     elif of.word == "exited":
         how = f"by exiting with status {detail}"
     elif of.word == "killed":
-        how = f"by {_errors.signal_name(detail, hint=False)}"
+        how = f"by {_report.signal_name(detail, hint=False)}"
     else:
         how = "because memory ran out: the kernel killed it"
         if of.max_rss:

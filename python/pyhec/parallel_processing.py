@@ -11,7 +11,7 @@ import functools
 import glob
 import os
 
-from . import _errors, _hec, _options
+from . import _errors, _hec, _options, _report
 from ._run import Bar, check_callable, run_once, worker_count
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -52,7 +52,7 @@ def _sliceable(iterable: typing.Any) -> typing.Any:
     except TypeError:
         raise TypeError(
             f"iterable must be a list, an array, a DataFrame or something to iterate over, "
-            f"not {_errors._brief(iterable)}"
+            f"not {_report.brief(iterable)}"
         ) from None
 
 
@@ -69,7 +69,7 @@ def _flatten(parts: list[typing.Any]) -> list[typing.Any]:
         if isinstance(part, (str, bytes)) or not hasattr(part, "__iter__"):
             raise TypeError(
                 f"func must return a list for each chunk it gets; for chunk {i} it returned "
-                f"{_errors._brief(part)}. (func receives a slice of the input, not one item; "
+                f"{_report.brief(part)}. (func receives a slice of the input, not one item; "
                 f"for a function of one item use pyhec.Pool().map.)"
             )
         out.extend(part)
@@ -102,7 +102,7 @@ def _concat(parts: list[typing.Any], data: typing.Any) -> typing.Any:
         if not isinstance(part, _frames.Packed):
             raise TypeError(
                 f"with return_as='dataframe' func must return a DataFrame for each chunk; for "
-                f"chunk {i} it returned {_errors._brief(part)}"
+                f"chunk {i} it returned {_report.brief(part)}"
             )
         frames.append(part)
     if frames:

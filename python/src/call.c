@@ -93,9 +93,9 @@ static int pack_shared(void *ctx, hec_outbox *out, hec_error *err)
  * others can go. */
 static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_outbox *out)
 {
-    PyObject *errors = hecmod_errors(c->st);
+    PyObject *report = hecmod_report(c->st);
 
-    for (Py_ssize_t k = 0; errors && k < PyList_GET_SIZE(list); k++) {
+    for (Py_ssize_t k = 0; report && k < PyList_GET_SIZE(list); k++) {
         PyObject *mark, *type, *why, *traceback;
 
         if (hecmod_pack(c->st, PyList_GET_ITEM(list, k),
@@ -107,7 +107,7 @@ static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_o
             return -1;
         PyErr_Fetch(&type, &why, &traceback);
         PyErr_NormalizeException(&type, &why, &traceback);
-        mark = PyObject_CallMethod(errors, "unsendable", "KOOO", (unsigned long long)first + k,
+        mark = PyObject_CallMethod(report, "unsendable", "KOOO", (unsigned long long)first + k,
                                    PyList_GET_ITEM(list, k), why ? why : Py_None,
                                    c->note ? c->note : Py_None);
         Py_XDECREF(type);
@@ -116,7 +116,7 @@ static int mark_unsendable(hecmod_call *c, PyObject *list, uint64_t first, hec_o
         if (!mark || PyList_SetItem(list, k, mark) < 0)
             return -1;
     }
-    return errors ? 0 : -1;
+    return report ? 0 : -1;
 }
 
 static PyObject *some_items(hecmod_call *c, uint64_t first, uint32_t n)

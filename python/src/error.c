@@ -45,18 +45,18 @@ PyObject *hecmod_raise(const hec_error *err)
     return NULL;
 }
 
-PyObject *hecmod_errors(hecmod_state *st)
+PyObject *hecmod_report(hecmod_state *st)
 {
-    if (!st->errors) {
-        PyObject *m = PyImport_ImportModule("pyhec._errors");
+    if (!st->report) {
+        PyObject *m = PyImport_ImportModule("pyhec._report");
         PyObject *unsendable = m ? PyObject_GetAttrString(m, "Unsendable") : NULL;
 
         if (!unsendable) {
             Py_XDECREF(m);
             return NULL;
         }
-        st->errors = m;
+        st->report = m;
         st->unsendable = unsendable;
     }
-    return st->errors;
+    return st->report;
 }

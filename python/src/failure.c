@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What becomes of a task that failed: the facts that the engine has of it go to pyhec._errors,
+ * What becomes of a task that failed: the facts that the engine has of it go to pyhec._report,
  * which makes an exception of them or says that the task is to be run again.
  */
 #include "state.h"
@@ -33,9 +33,9 @@ static PyObject *payload_of(const hecmod_failure *f)
 /* An exception, or (delay, time limit, memory limit, exception) of one more attempt. */
 static PyObject *ask(hecmod_call *c, const hecmod_failure *f)
 {
-    PyObject *errors = hecmod_errors(c->st), *item = NULL, *facts = NULL, *got = NULL;
+    PyObject *report = hecmod_report(c->st), *item = NULL, *facts = NULL, *got = NULL;
 
-    if (errors)
+    if (report)
         item = hecmod_call_item(c, f->task);
     if (item)
         facts =
@@ -43,7 +43,7 @@ static PyObject *ask(hecmod_call *c, const hecmod_failure *f)
                           payload_of(f), f->detail, usage_of(f->usage), text_of(f->err),
                           text_of(f->python_stack), text_of(f->c_stack));
     if (facts)
-        got = PyObject_CallMethod(errors, "failed", "OOiOO", c->judge ? c->judge : Py_None, c->func,
+        got = PyObject_CallMethod(report, "failed", "OOiOO", c->judge ? c->judge : Py_None, c->func,
                                   (int)c->kind, item, facts);
     Py_XDECREF(facts);
     Py_XDECREF(item);

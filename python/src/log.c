@@ -124,9 +124,9 @@ static size_t length_of(const char *text)
  * cannot be had. */
 static PyObject *call_text(hecmod_call *c, uint64_t task)
 {
-    PyObject *errors = hecmod_errors(c->st), *item = errors ? hecmod_call_item(c, task) : NULL;
+    PyObject *report = hecmod_report(c->st), *item = report ? hecmod_call_item(c, task) : NULL;
     PyObject *text =
-        item ? PyObject_CallMethod(errors, "describe", "OiO", c->func, (int)c->kind, item) : NULL;
+        item ? PyObject_CallMethod(report, "describe", "OiO", c->func, (int)c->kind, item) : NULL;
 
     if (!text)
         PyErr_Clear();

@@ -139,7 +139,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(st->cloud_dumps);
     Py_VISIT(st->faulthandler);
     Py_VISIT(st->fresh_stdin);
-    Py_VISIT(st->errors);
+    Py_VISIT(st->report);
     Py_VISIT(st->named);
     Py_VISIT(st->found);
     Py_VISIT(st->unsendable);
@@ -171,7 +171,7 @@ static int module_clear(PyObject *module)
     Py_CLEAR(st->cloud_dumps);
     Py_CLEAR(st->faulthandler);
     Py_CLEAR(st->fresh_stdin);
-    Py_CLEAR(st->errors);
+    Py_CLEAR(st->report);
     Py_CLEAR(st->named);
     Py_CLEAR(st->found);
     Py_CLEAR(st->unsendable);

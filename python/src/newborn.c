@@ -213,12 +213,12 @@ static int renew_modules(hecmod_state *st, PyObject *ours)
 {
     static const char *const counting[] = {"numexpr", "numba", "torch", NULL};
     static const char *const others[] = {"tqdm.std", "ipykernel.iostream", "numpy.random", NULL};
-    PyObject *errors, *r;
+    PyObject *report, *r;
 
     if (!is_imported(others) && !(PyDict_GET_SIZE(ours) && is_imported(counting)))
         return 0;
-    errors = hecmod_errors(st);
-    r = errors ? PyObject_CallMethod(errors, "renew_modules", "O", ours) : NULL;
+    report = hecmod_report(st);
+    r = report ? PyObject_CallMethod(report, "renew_modules", "O", ours) : NULL;
     Py_XDECREF(r);
     return r ? 0 : -1;
 }

@@ -16,6 +16,7 @@ static PyObject *pool_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     pthread_cond_init(&p->news, NULL);
     p->pid = getpid();
     p->st = hecmod_of_type(type);
+    p->module = Py_NewRef(PyType_GetModule(type));
     p->worker.st = p->st;
     p->worker.pool = p;
     p->lock = PyThread_allocate_lock();
@@ -97,7 +98,7 @@ static int pool_init(PyObject *self, PyObject *args, PyObject *kwargs)
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "i|OO:Pool", names, &workers, &call, &start))
         return -1;
-    if (p->pool || !hecmod_errors(p->st)) {
+    if (p->pool || !hecmod_report(p->st)) {
         if (p->pool)
             PyErr_SetString(PyExc_RuntimeError, "a Pool is made once");
         return -1;
@@ -175,6 +176,7 @@ static PyObject *pool_close(PyObject *self, PyObject *args)
 static int pool_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((hecmod_pool *)self)->module); /* not cleared: dealloc needs the state */
     Py_VISIT(((hecmod_pool *)self)->calls);
     Py_VISIT(((hecmod_pool *)self)->known);
     return 0;
@@ -195,6 +197,7 @@ static void pool_dealloc(PyObject *self)
 {
     hecmod_pool *p = (hecmod_pool *)self;
     PyTypeObject *type = Py_TYPE(self);
+    PyObject *module = p->module;
     hecmod_pool **at = &p->st->pools;
 
     PyObject_GC_UnTrack(self);
@@ -208,6 +211,7 @@ static void pool_dealloc(PyObject *self)
     pthread_mutex_destroy(&p->mutex);
     type->tp_free(self);
     Py_DECREF(type);
+    Py_DECREF(module);
 }
 
 static PyObject *pool_pids(PyObject *self, PyObject *unused)

@@ -12,7 +12,8 @@
 
 typedef struct hecmod_pool {
     PyObject_HEAD hecmod_state *st;
-    hec_pool *pool; /* NULL: closed */
+    PyObject *module; /* whose state st is: it must not go first, however the interpreter ends */
+    hec_pool *pool;   /* NULL: closed */
     hecmod_worker worker;
     PyObject *calls;               /* list of the open calls */
     PyObject *known;               /* what the workers' __main__ has */

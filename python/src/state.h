@@ -83,7 +83,7 @@ typedef struct hecmod_state {
     PyObject *cloud_dumps;   /* cloudpickle.dumps, once it was needed */
     PyObject *faulthandler;  /* the module, once workers were started */
     PyObject *fresh_stdin;   /* a worker's sys.stdin */
-    PyObject *errors;        /* the module pyhec._errors, once it was needed */
+    PyObject *report;        /* the module pyhec._report, once it was needed */
     PyObject *unsendable; /* its class Unsendable: stands for an input that could not be packed */
     PyObject *named;      /* dict: function -> "module\0name", of those that are found by it */
     PyObject *found;      /* dict: such a name -> function */
@@ -108,8 +108,8 @@ static inline hecmod_state *hecmod_of_type(PyTypeObject *type)
 
 /* error.c */
 PyObject *hecmod_raise(const hec_error *err); /* sets the exception, returns NULL */
-/* The module pyhec._errors (borrowed), NULL with an exception set. */
-PyObject *hecmod_errors(hecmod_state *st);
+/* The module pyhec._report (borrowed), NULL with an exception set. */
+PyObject *hecmod_report(hecmod_state *st);
 
 /* block.c */
 extern PyType_Spec hecmod_block_spec;

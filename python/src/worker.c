@@ -198,7 +198,7 @@ static void on_close(void *ctx, uint64_t call)
 /* The present exception, as the reply to task i. */
 static void reply_failure(hecmod_worker *w, hec_worker *hw, uint64_t i)
 {
-    PyObject *type, *value, *traceback, *errors, *packed = NULL;
+    PyObject *type, *value, *traceback, *report, *packed = NULL;
     const char *text = "the task failed, and so did the attempt to say how";
     bool over = hec_worker_limits(hw)->memory_bytes && PyErr_ExceptionMatches(PyExc_MemoryError);
 
@@ -206,9 +206,9 @@ static void reply_failure(hecmod_worker *w, hec_worker *hw, uint64_t i)
     PyErr_NormalizeException(&type, &value, &traceback);
     if (traceback)
         PyException_SetTraceback(value, traceback);
-    errors = hecmod_errors(w->st);
-    if (errors)
-        packed = PyObject_CallMethod(errors, "pack_failure", "O", value);
+    report = hecmod_report(w->st);
+    if (report)
+        packed = PyObject_CallMethod(report, "pack_failure", "O", value);
     if (!packed || !PyBytes_Check(packed) ||
         hec_outbox_payload(hec_worker_outbox(hw), PyBytes_AS_STRING(packed),
                            (size_t)PyBytes_GET_SIZE(packed), NULL) < 0) {
@@ -228,7 +228,7 @@ static void reply_singly(hecmod_worker *w, hec_worker *hw, uint64_t first, PyObj
 {
     for (Py_ssize_t k = 0; k < PyList_GET_SIZE(results); k++) {
         PyObject *value = PyList_GET_ITEM(results, k);
-        PyObject *one = PyList_New(1), *errors, *r;
+        PyObject *one = PyList_New(1), *report, *r;
 
         if (one)
             PyList_SET_ITEM(one, 0, Py_NewRef(value));
@@ -240,10 +240,10 @@ static void reply_singly(hecmod_worker *w, hec_worker *hw, uint64_t first, PyObj
 
             PyErr_Fetch(&type, &why, &traceback);
             PyErr_NormalizeException(&type, &why, &traceback);
-            errors = hecmod_errors(w->st);
+            report = hecmod_report(w->st);
             /* Raises, always: the exception that says which part of which result is to blame. */
-            r = errors
-                    ? PyObject_CallMethod(errors, "blame_result", "KOO",
+            r = report
+                    ? PyObject_CallMethod(report, "blame_result", "KOO",
                                           (unsigned long long)first + k, value, why ? why : Py_None)
                     : NULL;
             Py_XDECREF(r);

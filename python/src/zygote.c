@@ -93,7 +93,7 @@ PyObject *hecmod_zygote_start(PyObject *module, PyObject *list)
     if (st->zygote)
         Py_RETURN_NONE;
     argv = as_argv(list);
-    if (!argv || !hecmod_errors(st)) {
+    if (!argv || !hecmod_report(st)) {
         PyMem_Free(argv);
         return NULL;
     }
@@ -146,7 +146,7 @@ PyObject *hecmod_zygote_serve(PyObject *module, PyObject *unused)
     hec_runner runner;
 
     (void)unused;
-    if (!hecmod_errors(st)) /* so that workers have it */
+    if (!hecmod_report(st)) /* so that workers have it */
         return NULL;
     worker.st = st;
     runner = hecmod_runner(&worker);

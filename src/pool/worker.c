@@ -352,20 +352,23 @@ static void run_batch(hec_worker *w, hec__rec *rec, const hec_message *message)
 
 /* Opening a batch can take long, with large inputs or unpickling that does much. Its first task is
  * claimed before: while it looked free it would be given to another worker, opened there for as
- * long, and come back in the same way. */
-static void begin_batch(hec_worker *w, hec__rec *rec)
+ * long, and come back in the same way. False: all of it was taken back, and there is no reason to
+ * open it. */
+static bool begin_batch(hec_worker *w, hec__rec *rec)
 {
     uint32_t from;
 
     begin(w, rec->call, rec->first, &rec->claim);
-    if (!(rec->flags & HEC__REC_INHERITED)) /* else there is nothing to open */
-        w->holds_first = hec__claim_take(&rec->claim, 1, &from) == 1;
+    if (rec->flags & HEC__REC_INHERITED)
+        return true; /* there is nothing to open */
+    w->holds_first = hec__claim_take(&rec->claim, 1, &from) == 1;
+    return w->holds_first;
 }
 
 static void handle(hec_worker *w, hec__rec *rec)
 {
     const hec_runner *runner = &w->with.runner;
-    bool bare = rec->flags & HEC__REC_INHERITED;
+    bool bare = rec->flags & HEC__REC_INHERITED, runs;
     hec__inbox in = {0};
     hec_error err = {0};
 
@@ -375,14 +378,13 @@ static void handle(hec_worker *w, hec__rec *rec)
             runner->close(runner->ctx, rec->call);
         return;
     }
-    if (rec->kind == HEC__REC_BATCH)
-        begin_batch(w, rec);
+    runs = rec->kind == HEC__REC_BATCH && begin_batch(w, rec);
     if (!bare && hec__inbox_open(&in, w->segment, rec, &err) < 0) {
-        if (rec->kind == HEC__REC_BATCH)
+        if (runs)
             refuse_batch(w, rec, &err);
         return;
     }
-    if (rec->kind == HEC__REC_BATCH)
+    if (runs)
         run_batch(w, rec, bare ? NULL : &in.message);
     else if (rec->kind == HEC__REC_OPEN && runner->open)
         runner->open(runner->ctx, rec->call, &in.message);
