@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * hec results: how the tasks in a journal ended, for people, as JSON or as CSV. Whoever wrote the
- * journal: of pyhec's tasks the values are not shown, which are pickles.
+ * hec results: how the tasks of a run, or in a journal, ended, for people, as JSON or as CSV.
+ * Whoever wrote the journal: of pyhec's tasks the values are not shown, which are pickles.
  */
-#include "base/json.h"
+#include "base/cleanup.h"
+#include "base/error.h"
 #include "exit.h"
 #include "out.h"
-#include "run_name.h"
+#include "results.h"
 #include "verbs.h"
-
-#include <hec/journal.h>
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define TAIL_LINES  5    /* of its standard error, in the table */
-#define TAIL_BYTES  4096 /* everywhere */
+#define TAIL_BYTES  4096 /* of texts */
 #define FLUSH_BYTES ((size_t)64 << 10)
 
 enum { OPT_FAILED, OPT_JSON, OPT_CSV, N_OPTS };
@@ -35,14 +32,6 @@ typedef struct line {
     hec_journal_place place;
 } line;
 
-/* One task, to be shown. Texts live as long as the record that they are from, or the journal. */
-typedef struct shown {
-    const hec_journal_entry *entry;
-    uint64_t number; /* as its program counts: from 1 for hec map, from 0 for pyhec */
-    const char *host;
-    hec__strbuf what, message, err;
-} shown;
-
 typedef struct results {
     hec_rundir *run; /* NULL: a journal was named */
     hec_journal *journal;
@@ -50,17 +39,48 @@ typedef struct results {
     size_t n;
     hec_journal_content *content; /* the record that was read last, */
     hec_journal_place at;         /* and where that is */
+    bool only_failed, any;        /* any: something was shown */
     enum { AS_TABLE, AS_JSON, AS_CSV } form;
+    results_task task;
+    results_columns columns;
     hec__strbuf out;
     hec__json json;
 } results;
 
+/* What is done with each task. */
+typedef int each(results *r, hec_error *err);
+
+static hec__strbuf *const *texts(results *r, hec__strbuf *buf[5])
+{
+    buf[0] = &r->task.what;
+    buf[1] = &r->task.message;
+    buf[2] = &r->task.err;
+    buf[3] = &r->task.params;
+    buf[4] = &r->task.result;
+    return buf;
+}
+
+static void init(results *r)
+{
+    hec__strbuf *buf[5];
+
+    *r = (results){.form = AS_TABLE};
+    hec__strbuf_init(&r->out);
+    for (int i = 0; i < 5; i++)
+        hec__strbuf_init(texts(r, buf)[i]);
+}
+
 static void destroy(results *r)
 {
+    hec__strbuf *buf[5];
+
     hec_journal_content_destroy(r->content);
     hec_journal_close(r->journal, NULL);
     hec_rundir_destroy(r->run);
+    results_columns_fini(&r->columns);
     hec__strbuf_fini(&r->out);
+    for (int i = 0; i < 5; i++)
+        hec__strbuf_fini(texts(r, buf)[i]);
     free(r->lines);
 }
 
@@ -78,45 +98,10 @@ static int load(results *r, const hec_journal_place *place, hec_load what, hec_e
     return e;
 }
 
-static int by_task(const void *a, const void *b)
+static void unload(results *r)
 {
-    const line *x = a, *y = b;
-
-    if (x->task != y->task)
-        return x->task < y->task ? -1 : 1;
-    return x->order < y->order ? -1 : x->order > y->order;
-}
-
-/* Every task, or every one that is not done, in the order of their numbers. */
-static int find_lines(results *r, bool only_failed, hec_error *err)
-{
-    uint64_t n = hec_journal_count(r->journal);
-
-    r->lines = calloc(n ? n : 1, sizeof *r->lines);
-    if (!r->lines) {
-        out_complain("cannot show %" PRIu64 " tasks: no memory", n);
-        return HEC_ENOMEM;
-    }
-    for (uint64_t i = 0; i < n; i++) {
-        line *l = &r->lines[r->n];
-        int e = hec_journal_at(r->journal, i, &l->place);
-
-        if (e == 0 && only_failed && l->place.verdict == HEC_TASK_DONE)
-            continue;
-        if (e == 0)
-            e = load(r, &l->place, HEC_LOAD_ENTRIES, err);
-        if (e < 0)
-            return e;
-        if (l->place.position >= r->content->nentries)
-            continue;
-        l->task = r->content->entries[l->place.position].task;
-        l->order = i;
-        r->n++;
-    }
-    hec_journal_content_destroy(r->content); /* its parts have no data */
+    hec_journal_content_destroy(r->content);
     r->content = NULL;
-    qsort(r->lines, r->n, sizeof *r->lines, by_task);
-    return 0;
 }
 
 /* ---- one task ---- */
@@ -137,239 +122,216 @@ static void add_tail(hec__strbuf *out, const char *s, size_t n)
         hec__strbuf_addc(out, s[i] ? s[i] : '?');
 }
 
-static void read_task(results *r, const line *l, shown *ret)
+static void take_part(results_task *t, const hec_journal_part *p)
+{
+    if (p->kind == HEC_PART_ARGS && p->format == HEC_FORMAT_TEXT)
+        add_tail(&t->what, p->data, p->size);
+    else if (p->kind == HEC_PART_MESSAGE)
+        add_tail(&t->message, p->data, p->size);
+    else if (p->kind == HEC_PART_STDERR)
+        add_tail(&t->err, p->data, p->size);
+    else if (p->kind == HEC_PART_PARAMS && p->format == HEC_FORMAT_JSON)
+        hec__strbuf_add(&t->params, p->data, p->size);
+    else if (p->kind == HEC_PART_RESULT && p->format == HEC_FORMAT_JSON)
+        hec__strbuf_add(&t->result, p->data, p->size);
+}
+
+static void clear_task(results *r)
+{
+    hec__strbuf *buf[5];
+
+    for (int i = 0; i < 5; i++)
+        hec__strbuf_clear(texts(r, buf)[i]);
+    r->task.entry = NULL;
+    r->task.row = NULL;
+    r->task.host = "";
+}
+
+/* What the journal has of it; the record is loaded. */
+static void read_entry(results *r, const hec_journal_place *place)
 {
     const hec_journal_content *c = r->content;
     hec_journal_session session = {0};
+    results_task *t = &r->task;
 
-    ret->entry = &c->entries[l->place.position];
-    hec__strbuf_clear(&ret->what);
-    hec__strbuf_clear(&ret->message);
-    hec__strbuf_clear(&ret->err);
+    t->entry = &c->entries[place->position];
     for (uint32_t i = 0; i < c->nparts; i++) {
         const hec_journal_part *p = &c->parts[i];
 
-        if (!p->data || (p->entry != 0 && p->entry != l->place.position + 1))
-            continue;
-        if (p->kind == HEC_PART_ARGS && p->format == HEC_FORMAT_TEXT)
-            add_tail(&ret->what, p->data, p->size);
-        else if (p->kind == HEC_PART_MESSAGE)
-            add_tail(&ret->message, p->data, p->size);
-        else if (p->kind == HEC_PART_STDERR)
-            add_tail(&ret->err, p->data, p->size);
+        if (p->data && (p->entry == 0 || p->entry == place->position + 1))
+            take_part(t, p);
     }
-    ret->host = "";
     if (hec_journal_session_at(r->journal, c->session, &session) == 0 && session.host)
-        ret->host = session.host;
-    ret->number = ret->entry->task;
+        t->host = session.host;
+    t->number = t->entry->task;
     if (session.program && strncmp(session.program, "hec ", 4) == 0)
-        ret->number++;
+        t->number++;
 }
 
-/* How it ended, in words. */
-static const char *say_verdict(const hec_journal_entry *e, char *buf, size_t size)
+/* ---- all tasks of a journal ---- */
+
+static int by_task(const void *a, const void *b)
 {
-    if (e->verdict == HEC_TASK_EXITED)
-        snprintf(buf, size, "exited %" PRId32, e->detail);
-    else if (e->verdict == HEC_TASK_KILLED && e->detail > 0)
-        snprintf(buf, size, "killed by %" PRId32, e->detail);
-    else
-        snprintf(buf, size, "%s", hec_verdict_word(e->verdict));
-    return buf;
+    const line *x = a, *y = b;
+
+    if (x->task != y->task)
+        return x->task < y->task ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* ---- the table ---- */
-
-static void table_begin(void)
+/* Every task, or every one that is not done, in the order of their numbers. */
+static int find_lines(results *r, hec_error *err)
 {
-    printf("%6s  %-14s %5s  %-19s %9s %9s %9s  %-20s %s\n", "task", "verdict", "tries", "started",
-           "seconds", "CPU", "memory", "process", "what");
-}
+    uint64_t n = hec_journal_count(r->journal);
 
-/* The last lines, each behind a bar. */
-static void table_tail(const char *text)
-{
-    const char *from = text + strlen(text);
-    int lines = 0;
+    r->lines = calloc(n ? n : 1, sizeof *r->lines);
+    if (!r->lines)
+        return hec__fail(err, HEC_ENOMEM, 0, "no memory for %" PRIu64 " tasks", n);
+    for (uint64_t i = 0; i < n; i++) {
+        line *l = &r->lines[r->n];
+        int e = hec_journal_at(r->journal, i, &l->place);
 
-    while (from > text && (from[-1] != '\n' || ++lines < TAIL_LINES))
-        from--;
-    while (*from) {
-        size_t n = strcspn(from, "\n");
-
-        printf("        | %.*s\n", (int)n, from);
-        from += n + (from[n] != '\0');
+        if (e == 0 && r->only_failed && l->place.verdict == HEC_TASK_DONE)
+            continue;
+        if (e == 0)
+            e = load(r, &l->place, HEC_LOAD_ENTRIES, err);
+        if (e < 0)
+            return e;
+        if (l->place.position >= r->content->nentries)
+            continue;
+        l->task = r->content->entries[l->place.position].task;
+        l->order = i;
+        r->n++;
     }
+    unload(r); /* its parts have no data */
+    qsort(r->lines, r->n, sizeof *r->lines, by_task);
+    return 0;
 }
 
-static void table_row(const shown *s)
+static int each_line(results *r, each *what, hec_error *err)
 {
-    const hec_usage *u = &s->entry->usage;
-    time_t seconds = (time_t)(u->started_ns / 1000000000u);
-    struct tm tm;
-    char verdict[32], started[32] = "-", memory[32] = "-", process[80] = "-";
+    int e = r->lines ? 0 : find_lines(r, err);
 
-    if (u->started_ns && localtime_r(&seconds, &tm))
-        strftime(started, sizeof started, "%Y-%m-%d %H:%M:%S", &tm);
-    if (u->max_rss)
-        out_bytes(u->max_rss, memory, sizeof memory);
-    if (u->pid)
-        snprintf(process, sizeof process, "%" PRId32 "%s%.60s", u->pid, *s->host ? "@" : "",
-                 s->host);
-    printf("%6" PRIu64 "  %-14s %5" PRIu32 "  %-19s %9.3f %9.3f %9s  %-20s %s\n", s->number,
-           say_verdict(s->entry, verdict, sizeof verdict), u->attempt, started,
-           (double)u->duration_ns / 1e9, (double)u->cpu_ns / 1e9, memory, process, s->what.data);
-    if (s->entry->verdict == HEC_TASK_DONE)
-        return;
-    table_tail(s->message.data);
-    table_tail(s->err.data);
-}
-
-/* ---- JSON ---- */
-
-static void key_text(hec__json *j, const char *key, const char *text)
-{
-    hec__json_key(j, key);
-    hec__json_str(j, *text ? text : NULL);
-}
-
-static void json_row(results *r, const shown *s)
-{
-    const hec_journal_entry *e = s->entry;
-    hec__json *j = &r->json;
-
-    hec__json_open(j, '{');
-    hec__json_key(j, "task"), hec__json_uint(j, s->number);
-    hec__json_key(j, "verdict"), hec__json_str(j, hec_verdict_word(e->verdict));
-    hec__json_key(j, "exit_status");
-    if (e->verdict == HEC_TASK_DONE || e->verdict == HEC_TASK_EXITED)
-        hec__json_int(j, e->detail);
-    else
-        hec__json_null(j);
-    hec__json_key(j, "signal");
-    if (e->verdict == HEC_TASK_KILLED && e->detail > 0)
-        hec__json_int(j, e->detail);
-    else
-        hec__json_null(j);
-    hec__json_key(j, "attempts"), hec__json_uint(j, e->usage.attempt);
-    hec__json_key(j, "started"), hec__json_real(j, (double)e->usage.started_ns / 1e9);
-    hec__json_key(j, "seconds"), hec__json_real(j, (double)e->usage.duration_ns / 1e9);
-    hec__json_key(j, "cpu_seconds"), hec__json_real(j, (double)e->usage.cpu_ns / 1e9);
-    hec__json_key(j, "max_rss");
-    if (e->usage.max_rss)
-        hec__json_uint(j, e->usage.max_rss);
-    else
-        hec__json_null(j);
-    hec__json_key(j, "pid"), hec__json_int(j, e->usage.pid);
-    key_text(j, "host", s->host);
-    key_text(j, "what", s->what.data);
-    key_text(j, "message", s->message.data);
-    key_text(j, "stderr", s->err.data);
-    hec__json_close(j);
-}
-
-/* ---- CSV ---- */
-
-static void csv_text(hec__strbuf *out, const char *text)
-{
-    hec__strbuf_adds(out, ",\"");
-    for (; *text; text++) {
-        if (*text == '"')
-            hec__strbuf_addc(out, '"');
-        hec__strbuf_addc(out, *text);
+    for (size_t i = 0; e == 0 && i < r->n; i++) {
+        e = load(r, &r->lines[i].place, HEC_LOAD_ALL, err);
+        if (e < 0)
+            return e;
+        clear_task(r);
+        read_entry(r, &r->lines[i].place);
+        e = what(r, err);
     }
-    hec__strbuf_addc(out, '"');
+    return e;
 }
 
-static void csv_row(hec__strbuf *out, const shown *s)
+/* ---- all rows of a plan ---- */
+
+static int one_row(results *r, const run_row *row, each *what, hec_error *err)
 {
-    const hec_journal_entry *e = s->entry;
-    const hec_usage *u = &e->usage;
+    hec_journal_place place;
+    char *json = NULL;
+    int e = hec_journal_find(r->journal, row->key, &place), found = e;
 
-    hec__strbuf_addf(out, "%" PRIu64 ",%s,", s->number, hec_verdict_word(e->verdict));
-    if (e->verdict == HEC_TASK_DONE || e->verdict == HEC_TASK_EXITED)
-        hec__strbuf_addf(out, "%" PRId32, e->detail);
-    hec__strbuf_addc(out, ',');
-    if (e->verdict == HEC_TASK_KILLED && e->detail > 0)
-        hec__strbuf_addf(out, "%" PRId32, e->detail);
-    hec__strbuf_addf(out, ",%" PRIu32 ",%.6f,%.6f,%.6f,", u->attempt, (double)u->started_ns / 1e9,
-                     (double)u->duration_ns / 1e9, (double)u->cpu_ns / 1e9);
-    if (u->max_rss)
-        hec__strbuf_addf(out, "%" PRIu64, u->max_rss);
-    hec__strbuf_addf(out, ",%" PRId32, u->pid);
-    csv_text(out, s->host);
-    csv_text(out, s->what.data);
-    csv_text(out, s->message.data);
-    csv_text(out, s->err.data);
-    hec__strbuf_addc(out, '\n');
+    if (found == 1 && r->only_failed && place.verdict == HEC_TASK_DONE)
+        return 0;
+    if (found == 1)
+        e = load(r, &place, HEC_LOAD_ALL, err);
+    if (e < 0)
+        return e;
+    clear_task(r);
+    if (found == 1 && place.position < r->content->nentries)
+        read_entry(r, &place);
+    e = hec_value_json(row->params, &json, err);
+    if (e < 0)
+        return e;
+    hec__strbuf_clear(&r->task.params);
+    hec__strbuf_adds(&r->task.params, json);
+    free(json);
+    r->task.row = row;
+    r->task.number = row->task;
+    return what(r, err);
 }
 
-/* ---- all of them ---- */
+/* Each task that there is; of a run with a plan each row of it, also those that were not run. */
+static int each_task(results *r, each *what, hec_error *err)
+{
+    run_rows *rows_of = NULL;
+    run_row row;
+    int e = r->run ? run_rows_open(r->run, &rows_of, err) : 0;
 
-static void begin(results *r, const char *path)
+    if (e == 0)
+        return each_line(r, what, err);
+    while (e > 0) {
+        e = run_rows_next(rows_of, &row, err);
+        if (e > 0 && one_row(r, &row, what, err) < 0)
+            e = err->code;
+    }
+    run_rows_close(rows_of);
+    return e;
+}
+
+/* ---- showing ---- */
+
+static int flush(results *r, hec_error *err)
+{
+    if (r->out.failed)
+        return hec__fail(err, HEC_ENOMEM, 0, "no memory for the results");
+    fwrite(r->out.data, 1, r->out.len, stdout);
+    hec__strbuf_clear(&r->out);
+    return 0;
+}
+
+static int look(results *r, hec_error *err)
+{
+    return results_columns_add(&r->columns, &r->task, err);
+}
+
+static int show(results *r, hec_error *err)
+{
+    int e = 0;
+
+    if (r->form == AS_TABLE) {
+        if (!r->any)
+            results_table_begin();
+        r->any = true;
+        results_table_row(&r->task);
+    } else if (r->form == AS_JSON) {
+        results_json_row(&r->json, &r->task);
+    } else {
+        e = results_csv_row(&r->columns, &r->task, &r->out, err);
+    }
+    return e == 0 && r->out.len > FLUSH_BYTES ? flush(r, err) : e;
+}
+
+static void begin_json(results *r, const char *path)
 {
     hec__json_init(&r->json, &r->out);
-    if (r->form == AS_TABLE && r->n)
-        table_begin();
-    if (r->form == AS_CSV)
-        hec__strbuf_adds(&r->out, "task,verdict,exit_status,signal,attempts,started,seconds,"
-                                  "cpu_seconds,max_rss,pid,host,what,message,stderr\n");
-    if (r->form != AS_JSON)
-        return;
     hec__json_open(&r->json, '{');
     hec__json_key(&r->json, "schema"), hec__json_int(&r->json, 1);
-    key_text(&r->json, "journal", path);
+    hec__json_key(&r->json, "journal"), hec__json_str(&r->json, path);
+    hec__json_key(&r->json, "run");
+    hec__json_str(&r->json, r->run ? hec_rundir_id(r->run) : NULL);
     hec__json_key(&r->json, "tasks"), hec__json_open(&r->json, '[');
 }
 
-static void finish(results *r)
+static int show_all(results *r, const char *path, hec_error *err)
 {
-    if (r->form != AS_JSON)
-        return;
-    hec__json_close(&r->json);
-    hec__json_close(&r->json);
-    hec__strbuf_addc(&r->out, '\n');
-}
+    int e = 0;
 
-static int flush(results *r)
-{
-    if (r->out.failed) {
-        out_complain("cannot show the results: no memory");
-        return STATUS_INTERNAL;
+    if (r->form == AS_CSV) {
+        e = each_task(r, look, err);
+        if (e == 0)
+            e = results_csv_begin(&r->columns, &r->out, err);
+    } else if (r->form == AS_JSON) {
+        begin_json(r, path);
     }
-    fwrite(r->out.data, 1, r->out.len, stdout);
-    hec__strbuf_clear(&r->out);
-    return STATUS_OK;
-}
-
-static int show(results *r)
-{
-    shown s = {0};
-    hec_error err;
-    int status = STATUS_OK;
-
-    hec__strbuf_init(&s.what);
-    hec__strbuf_init(&s.message);
-    hec__strbuf_init(&s.err);
-    for (size_t i = 0; status == STATUS_OK && i < r->n; i++) {
-        if (load(r, &r->lines[i].place, HEC_LOAD_ALL, &err) < 0) {
-            status = out_error("read the journal", &err);
-            break;
-        }
-        read_task(r, &r->lines[i], &s);
-        if (r->form == AS_TABLE)
-            table_row(&s);
-        else if (r->form == AS_JSON)
-            json_row(r, &s);
-        else
-            csv_row(&r->out, &s);
-        if (r->out.len > FLUSH_BYTES)
-            status = flush(r);
+    if (e == 0)
+        e = each_task(r, show, err);
+    if (e == 0 && r->form == AS_JSON) {
+        hec__json_close(&r->json);
+        hec__json_close(&r->json);
+        hec__strbuf_addc(&r->out, '\n');
     }
-    hec__strbuf_fini(&s.what);
-    hec__strbuf_fini(&s.message);
-    hec__strbuf_fini(&s.err);
-    return status;
+    return e == 0 ? flush(r, err) : e;
 }
 
 static void tell_damage(const results *r)
@@ -381,6 +343,8 @@ static void tell_damage(const results *r)
         out_complain("%" PRIu64 " bytes of the journal are no whole record: what they held is lost",
                      info.bad_bytes);
 }
+
+/* ---- the verb ---- */
 
 static int open_journal(results *r, const char *name, hec_error *err)
 {
@@ -396,27 +360,24 @@ static int open_journal(results *r, const char *name, hec_error *err)
 
 static int run_results(const opt_args *args)
 {
-    __attribute__((cleanup(destroy))) results r = {0};
+    __attribute__((cleanup(destroy))) results r;
     hec_error err = {0};
-    int status;
+    int e;
 
-    hec__strbuf_init(&r.out);
+    init(&r);
     if (args->n_operands != 1 || (args->values[OPT_JSON] && args->values[OPT_CSV])) {
         out_complain(args->n_operands != 1 ? "cannot show results: which run, or which journal?"
                                            : "cannot have both --json and --csv");
         out_hint("write hec results RUN, or hec results JOURNAL");
         return STATUS_USAGE;
     }
+    r.only_failed = args->values[OPT_FAILED] != NULL;
     r.form = args->values[OPT_JSON] ? AS_JSON : args->values[OPT_CSV] ? AS_CSV : AS_TABLE;
     if (open_journal(&r, args->operands[0], &err) < 0)
         return out_error("read the journal", &err);
-    if (find_lines(&r, args->values[OPT_FAILED] != NULL, &err) < 0)
-        return err.code ? out_error("read the journal", &err) : STATUS_INTERNAL;
-    begin(&r, args->operands[0]);
-    status = show(&r);
-    finish(&r);
+    e = show_all(&r, args->operands[0], &err);
     tell_damage(&r);
-    return status == STATUS_OK ? flush(&r) : status;
+    return e < 0 ? out_error("show the results", &err) : STATUS_OK;
 }
 
 const opt_verb verb_results = {

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const opt_verb *const verbs[] = {&verb_host,  &verb_map,    &verb_results,
-                                        &verb_logs,  &verb_config, &verb_script,
-                                        &verb_check, &verb_site,   &verb_help};
+static const opt_verb *const verbs[] = {&verb_host, &verb_map,    &verb_sweep,  &verb_results,
+                                        &verb_logs, &verb_config, &verb_script, &verb_check,
+                                        &verb_site, &verb_help};
 
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

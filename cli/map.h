@@ -208,6 +208,10 @@ int map_dir_tick(map_run *run, hec_error *err);
 /* What a task wrote in an earlier session, as if it had just been written. */
 int map_dir_replay(map_run *run, map_task *t, hec_error *err);
 
+/* sweep_rows.c */
+/* Puts the rows of the plan down in the run's folder, and says what is new and what is gone. */
+int sweep_rows_begin(map_run *run, hec_error *err);
+
 /* map_env.c */
 /* Fills run->env, and writes the file of parameters where a task gets one. */
 int map_env_make(map_run *run, map_task *t, hec_error *err);

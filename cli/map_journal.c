@@ -30,7 +30,9 @@ int map_journal_open(map_run *run, hec_error *err)
     if (r == 0)
         r = hec_journal_open(run->dir ? run->journal_path : run->o->journal, &o, &run->journal,
                              err);
-    return r == 0 && run->dir ? map_dir_begin(run, err) : r;
+    if (r == 0 && run->dir)
+        r = map_dir_begin(run, err);
+    return r == 0 && run->o->plan ? sweep_rows_begin(run, err) : r;
 }
 
 /* Only what does not change with the place where it runs. Of a plan also the parameters that are in

@@ -185,8 +185,11 @@ enum opt_result opt_parse(const opt_verb *verb, int argc, char **argv, opt_args 
     r = parse_all(verb, argc, argv, ret, &i);
     if (r != OPT_RUN)
         return r;
+    ret->n_before = ret->n_operands;
     if (i < argc && strcmp(argv[i], "--") == 0)
         i++;
+    else
+        ret->n_before += argc - i;
     for (; i < argc; i++)
         argv[ret->n_operands++] = argv[i];
     if (ret->n_operands > verb->max_operands) {

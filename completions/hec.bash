@@ -5,7 +5,7 @@
 _hec()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
-    local verbs='host map results logs config script check site help'
+    local verbs='host map sweep results logs config script check site help'
 
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -36,6 +36,7 @@ _hec()
     map) mapfile -t COMPREPLY < <(compgen -W '--jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --arg-file --null --colsep --header --journal --help' -- "$cur") ;;
     results) mapfile -t COMPREPLY < <(compgen -W '--failed --json --csv --help' -- "$cur") ;;
     logs) mapfile -t COMPREPLY < <(compgen -W '--task --stdout --stderr --follow --help' -- "$cur") ;;
+    sweep) mapfile -t COMPREPLY < <(compgen -W '--jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --schema --help' -- "$cur") ;;
     script) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --part --help' -- "$cur") ;;
     check) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --script --json --help' -- "$cur") ;;
     site) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$cur") ;;

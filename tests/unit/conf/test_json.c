@@ -89,7 +89,7 @@ static void test_bad(void)
                                       "+1",
                                       "-",
                                       "1e",
-                                      "tru",
+                                      "truE",
                                       "nul",
                                       "\"",
                                       "\"\\x\"",
