@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ._shared import memory as memory
     from ._shared import zeros as zeros
     from ._start import start_method as start_method
+    from ._sweep import sweep as sweep
     from ._values import TaskKeyError as TaskKeyError
     from ._time import drain as drain
     from ._time import drain_on as drain_on
@@ -101,6 +102,7 @@ _HOMES = {
     "partial": "_errors",
     "run_commands": "_commands",
     "start_method": "_start",
+    "sweep": "_sweep",
     "verdict": "_verdicts",
     "zeros": "_shared",
 }
