@@ -29,18 +29,30 @@ static inline void answer_autofini(hec__answer *a)
 
 /* ---- calls ---- */
 
-static void add(hec__call *c, const char *s)
+/* Room for one more, and for the end. */
+static bool grow(hec__call *c)
 {
     const char **grown =
-        hec__arena_grow(c->arena, c->argv.all, c->argv.n + 1, &c->argv.cap, sizeof *grown);
+        hec__arena_grow(c->arena, c->argv.all, c->argv.n, &c->argv.cap, sizeof *grown);
 
-    if (!grown || !s) {
+    if (grown)
+        c->argv.all = grown;
+    return grown != NULL;
+}
+
+static void add(hec__call *c, const char *s)
+{
+    if (!s || !grow(c)) {
         c->failed = true;
         return;
     }
-    c->argv.all = grown;
-    grown[c->argv.n++] = s;
-    grown[c->argv.n] = NULL;
+    c->argv.all[c->argv.n++] = s;
+    if (!grow(c)) {
+        c->argv.n--;
+        c->failed = true;
+        return;
+    }
+    c->argv.all[c->argv.n] = NULL;
 }
 
 void hec__call_add(hec__call *c, const char *argument)

@@ -193,19 +193,37 @@ static size_t place(const hec_jobs *jobs, const wanted *ids, size_t n, placed *o
     return count;
 }
 
-/* Writes the records back, ordered and each once. */
-static void unite(hec_jobs *jobs, placed *sorted, size_t n, const char *const *ids)
+/* Whether a record is of an array as a whole, of which elements are known: Slurm's accounting knows
+ * one of them by the array's name until it is told better. */
+static bool is_superseded(const placed *sorted, size_t n, size_t i)
 {
+    size_t rank = sorted[i].rank;
+
+    if (sorted[i].job.index >= 0)
+        return false;
+    while (i < n && sorted[i].rank == rank && sorted[i].job.index < 0)
+        i++;
+    return i < n && sorted[i].rank == rank;
+}
+
+/* Writes the records back, ordered and each once. */
+static void unite(hec_jobs *jobs, const placed *sorted, size_t n, const char *const *ids)
+{
+    const placed *last = NULL;
     size_t count = 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (i && sorted[i].rank == sorted[i - 1].rank &&
-            sorted[i].job.index == sorted[i - 1].job.index) {
-            merge(&jobs->all[count - 1], &sorted[i].job);
+        const placed *p = &sorted[i];
+
+        if (is_superseded(sorted, n, i))
+            continue;
+        if (last && p->rank == last->rank && p->job.index == last->job.index) {
+            merge(&jobs->all[count - 1], &p->job);
             continue;
         }
-        jobs->all[count] = sorted[i].job;
-        jobs->all[count++].id = ids[sorted[i].rank];
+        last = p;
+        jobs->all[count] = p->job;
+        jobs->all[count++].id = ids[p->rank];
     }
     jobs->n = count;
 }

@@ -103,14 +103,16 @@ static void test_settle(void)
                      "12|2|RUNNING|1|2|3|1|n1|None\n12|1|FAILED|1|2|3|1|n1|NonZeroExitCode\n"
                      "7|N/A|RUNNING|1|2|3|1|n1|None\n88|N/A|RUNNING|1|2|3|1|n1|None\n");
 
-    hec__slurm_adapter.read_history(
-        jobs, "12_1|FAILED|2:0|1|2|4|1|n1||00:07\n9|COMPLETED|0:0|1|2|4|1|n1||00:07\n", &err);
+    hec__slurm_adapter.read_history(jobs,
+                                    "12_1|FAILED|2:0|1|2|4|1|n1||00:07\n12|FAILED|2:0|1|2|4|1|n1||"
+                                    "00:07\n9|COMPLETED|0:0|1|2|4|1|n1||00:07\n",
+                                    &err);
     ok(hec__jobs_settle(jobs, ids, 3, &err) == 0 && jobs->n == 4, "four are left");
     is_str(jobs->all[0].id, "9", "in the order of the question");
     ok(jobs->all[1].index == 1 && jobs->all[1].exit_code == 2 && jobs->all[1].ended == 3 &&
            jobs->all[1].cpu_s == 7,
        "the accounting fills what the queue does not say");
-    ok(jobs->all[2].index == 2, "elements in order");
+    ok(jobs->all[2].index == 2, "elements in order, and none that has no index");
     is_str(jobs->all[3].id, "7.head", "by the name it was asked by");
 }
 
