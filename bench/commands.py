@@ -13,6 +13,7 @@ compiler, and for libhec a build of it (--libhec build/libhec.a).
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import pathlib
 import shlex
@@ -36,6 +37,23 @@ TIMED = """
 began = time.perf_counter()
 {body}
 print(count / (time.perf_counter() - began))
+"""
+#: The table of hec sweep, which is there before.
+SWEEP = """
+import sys
+with open(f"PATH/{sys.argv[1]}.csv", "w") as f:
+    f.write("n\\n" + "".join(f"{i}\\n" for i in range(int(sys.argv[1]))))
+"""
+#: HyperQueue has a package of its server, its worker and its client. Their start is not timed.
+HYPERQUEUE = """
+import os, tempfile
+from hyperqueue import Job, LocalCluster
+from hyperqueue.cluster import WorkerConfig
+cluster = LocalCluster(tempfile.mkdtemp(), WorkerConfig(width))
+client = cluster.client()
+job = Job(default_workdir=tempfile.mkdtemp())
+for command in commands:
+    job.program(command, stdout=None, stderr=None)
 """
 #: The Python ways: what is prepared, and what is timed.
 PYTHON = {
@@ -91,7 +109,16 @@ def ways(folder: pathlib.Path, libhec: pathlib.Path, hec: pathlib.Path) -> dict[
         script(name, before + PRELUDE + TIMED.format(body=body))
     if hec.exists():
         script("hec map", shell("seq {count} | " + f"{hec} map -j {{width}} {COMMAND}"))
+        runs = folder / "runs"
+        runs.mkdir(mode=0o700)
+        in_run = f"HEC_RUNS={runs} {hec}"
+        script("hec map --run", shell(f"seq {{count}} | {in_run} map --run r$$ -j {{width}} {COMMAND}"))
+        line = f"{in_run} sweep --run r$$ -j {{width}} {folder}/{{count}}.csv -- {COMMAND} {{{{n}}}}"
+        script("hec sweep", SWEEP.replace("PATH", str(folder)) + shell(f"{line} 2>/dev/null"))
     script("xargs -P", shell("seq {count} | xargs -P {width} -n 1 " + COMMAND))
+    if importlib.util.find_spec("hyperqueue"):
+        text = PRELUDE + HYPERQUEUE + TIMED.format(body="client.wait_for_jobs([client.submit(job)])")
+        script("HyperQueue", text + "\nsys.stdout.flush()\nos._exit(0)\n")
     if shutil.which("parallel"):
         script("GNU parallel", shell("seq {count} | parallel -j {width} " + COMMAND))
     return made
@@ -111,7 +138,7 @@ def measure(command: list[str], count: int, width: int, megabytes: int) -> tuple
         raise SystemExit(f"bench/commands.py: {command} failed:\n{done.stderr}")
     used = after.children_user + after.children_system
     used -= before.children_user + before.children_system
-    return float(done.stdout), used * 1000 / count
+    return float(done.stdout.split()[-1]), used * 1000 / count  # HyperQueue says more before
 
 
 def main() -> int:

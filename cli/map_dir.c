@@ -5,11 +5,13 @@
  */
 #include "map.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/json.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,9 @@
 
 /* So long output may be in memory before it is in the file. */
 #define PENDING_NS UINT64_C(500000000)
+
+/* Bytes of an id that say when, to the minute. */
+#define AT_MINUTE 13
 
 static uint64_t now_ns(void)
 {
@@ -39,6 +44,7 @@ typedef struct wanted {
     const map_options *o;
     const char *folder;
     char id[128]; /* the last one that is it; "": none */
+    int64_t made_ms;
 } wanted;
 
 /* Whether a run was made from the files of this plan. */
@@ -64,10 +70,16 @@ static int look(void *ctx, const char *id, hec_rundir *dir, const hec_error *err
     wanted *w = ctx;
 
     (void)err;
-    if (!dir || strcmp(hec_rundir_kind(dir), w->o->kind) != 0)
+    if (w->id[0] && strncmp(w->id, id, AT_MINUTE) != 0)
+        return 1; /* all that follow are older */
+    if (!dir || (w->id[0] && hec_rundir_created_ms(dir) < w->made_ms) ||
+        strcmp(hec_rundir_kind(dir), w->o->kind) != 0)
         return 0;
-    if (w->o->run ? strcmp(hec_rundir_name(dir), w->o->run) == 0 : is_of_plan(dir, w->o, w->folder))
-        snprintf(w->id, sizeof w->id, "%s", id);
+    if (w->o->run ? strcmp(hec_rundir_name(dir), w->o->run) != 0
+                  : !is_of_plan(dir, w->o, w->folder))
+        return 0;
+    snprintf(w->id, sizeof w->id, "%s", id);
+    w->made_ms = hec_rundir_created_ms(dir);
     return 0;
 }
 
@@ -97,29 +109,31 @@ static int describe(const map_run *run, hec__strbuf *out, hec_error *err)
     return out->failed ? no_memory(err) : 0;
 }
 
-/* "study" for "/home/me/study.csv". */
-static void name_after(const char *path, char *buf, size_t size)
+/* The name of the run: that which was given, "study" for "/home/me/study.csv". */
+static void name_it(const map_options *o, char *buf, size_t size)
 {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    const char *const *files = NULL, *path = o->run, *slash, *base;
 
+    if (path && !strchr(path, '/')) {
+        snprintf(buf, size, "%s", path);
+        return;
+    }
+    if (!path && sweep_plan_files(o->plan, &files))
+        path = files[0];
+    slash = path ? strrchr(path, '/') : NULL;
+    base = slash ? slash + 1 : path ? path : "";
     snprintf(buf, size, "%.*s", (int)strcspn(base, "."), base);
 }
 
 static int make(map_run *run, const char *path, hec_error *err)
 {
     const map_options *o = run->o;
-    const char *const *files;
     char name[256];
     HEC_AUTO_STRBUF asked;
     int r;
 
     hec__strbuf_init(&asked);
-    if (path || o->run)
-        name_after(o->run, name, sizeof name);
-    else if (sweep_plan_files(o->plan, &files))
-        name_after(files[0], name, sizeof name);
-    if (o->run && !path)
-        snprintf(name, sizeof name, "%s", o->run);
+    name_it(o, name, sizeof name);
     r = describe(run, &asked, err);
     return r < 0 ? r : hec_rundir_create(path, o->kind, name, asked.data, &run->dir, err);
 }
@@ -131,6 +145,7 @@ static int find_or_make(map_run *run, hec_error *err)
     const map_options *o = run->o;
     wanted w = {.o = o, .folder = run->folder};
     hec_error no = {0};
+    char name[256];
     int r;
 
     if (o->run && strchr(o->run, '/')) {
@@ -138,7 +153,8 @@ static int find_or_make(map_run *run, hec_error *err)
             return make(run, o->run, err);
         return hec_rundir_open(o->run, &run->dir, err);
     }
-    r = hec_rundir_list(look, &w, err);
+    name_it(o, name, sizeof name);
+    r = hec_rundir_latest(name, look, &w, err);
     if (r < 0)
         return r;
     if (w.id[0])
@@ -236,10 +252,19 @@ int map_dir_begin(map_run *run, hec_error *err)
     return r < 0 ? r : note_begin(run, err);
 }
 
+static void sync_file(const char *path)
+{
+    HEC_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0)
+        fdatasync(fd);
+}
+
 int map_dir_end(map_run *run, int status, hec_error *err)
 {
     HEC_AUTO_STRBUF fields;
     HEC_AUTO_STRBUF tmp;
+    HEC_AUTO_STRBUF rows;
     hec__json j;
     int r = hec_stream_close(run->stream, err);
 
@@ -249,6 +274,8 @@ int map_dir_end(map_run *run, int status, hec_error *err)
         empty(tmp.data);
         rmdir(tmp.data);
     }
+    if (in_dir(run, &rows, "rows", NULL) == 0)
+        sync_file(rows.data);
     hec__json_init(&j, &fields);
     hec__json_open(&j, '{');
     hec__json_key(&j, "status"), hec__json_int(&j, status);

@@ -88,6 +88,11 @@ typedef int hec_rundir_seen(void *ctx, const char *id, hec_rundir *run, const he
 
 HEC_API int hec_rundir_list(hec_rundir_seen *seen, void *ctx, hec_error *err);
 
+/* The same, but only of runs whose id has what is fit for one of this name, and the latest first;
+ * of those that were made within one minute in any order. However many other runs there are, they
+ * are not opened. */
+HEC_API int hec_rundir_latest(const char *name, hec_rundir_seen *seen, void *ctx, hec_error *err);
+
 /* Removes the folder with all that is in it, following no link, and its name from the home of runs.
  * First it is given a name that no run has, so that a removal that was cut short leaves no run that
  * is half there. HEC_EIO, HEC_ENOMEM. */

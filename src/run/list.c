@@ -12,6 +12,7 @@
 
 #define PREFIX_MIN 4
 #define AT_MINUTE  13 /* bytes of an id that say when: "20261128-0712" */
+#define BY_CHANCE  4  /* bytes at its end */
 
 /* The names in the home of runs. */
 typedef struct names {
@@ -80,6 +81,18 @@ static int open_named(const char *home, const char *id, hec_rundir **ret_run, he
     return hec__run_open_path(path.data, S_ISLNK(st.st_mode) ? 2 : 1, ret_run, err);
 }
 
+static int tell_of(const char *home, const char *id, hec_rundir_seen *seen, void *ctx,
+                   hec_error *err)
+{
+    HEC_AUTO(hec_rundir) run = NULL;
+    hec_error why = {0};
+    int opened = open_named(home, id, &run, &why);
+
+    if (opened == HEC_ENOMEM)
+        return hec__fail(err, HEC_ENOMEM, 0, "%s", why.text);
+    return opened == HEC_ENOENT ? 0 : seen(ctx, id, run, opened < 0 ? &why : NULL);
+}
+
 int hec_rundir_list(hec_rundir_seen *seen, void *ctx, hec_error *err)
 {
     __attribute__((cleanup(names_fini))) names s = {0};
@@ -88,16 +101,27 @@ int hec_rundir_list(hec_rundir_seen *seen, void *ctx, hec_error *err)
 
     if (r == 0)
         r = read_names(home, &s, err);
-    for (size_t i = 0; r == 0 && i < s.n; i++) {
-        HEC_AUTO(hec_rundir) run = NULL;
-        hec_error why = {0};
-        int opened = open_named(home, s.all[i], &run, &why);
+    for (size_t i = 0; r == 0 && i < s.n; i++)
+        r = tell_of(home, s.all[i], seen, ctx, err);
+    return r;
+}
 
-        if (opened == HEC_ENOMEM)
-            return hec__fail(err, HEC_ENOMEM, 0, "%s", why.text);
-        if (opened != HEC_ENOENT)
-            r = seen(ctx, s.all[i], run, opened < 0 ? &why : NULL);
-    }
+int hec_rundir_latest(const char *name, hec_rundir_seen *seen, void *ctx, hec_error *err)
+{
+    __attribute__((cleanup(names_fini))) names s = {0};
+    HEC_AUTO_STR home = NULL;
+    char like[HEC__RUN_ID_MAX];
+    size_t length;
+    int r = hec__run_home(false, &home, err);
+
+    if (r == 0)
+        r = read_names(home, &s, err);
+    hec__run_new_id(name, 0, like);
+    length = strlen(like) - BY_CHANCE;
+    for (size_t i = s.n; r == 0 && i-- > 0;)
+        if (strlen(s.all[i]) == length + BY_CHANCE &&
+            memcmp(s.all[i] + AT_MINUTE, like + AT_MINUTE, length - AT_MINUTE) == 0)
+            r = tell_of(home, s.all[i], seen, ctx, err);
     return r;
 }
 

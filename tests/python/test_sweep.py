@@ -170,7 +170,7 @@ def test_what_makes_no_sense(table: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ({"return_as": "table"}, ValueError),
         ({"on_error": "ignore"}, ValueError),
         ({"verdicts": True}, TypeError),
-        ({"timout": 3}, TypeError),
+        ({"retrys": 3}, TypeError),
         ({"n_jobs": 0}, ValueError),
     ):
         with pytest.raises(error):

@@ -185,6 +185,29 @@ static int count(void *ctx, const char *id, hec_rundir *run, const hec_error *wh
     return 0;
 }
 
+static int first_two(void *ctx, const char *id, hec_rundir *run, const hec_error *e)
+{
+    char *ids = ctx;
+
+    (void)e;
+    snprintf(ids + strlen(ids), 60, "%s ", run ? hec_rundir_name(run) : id);
+    return 0;
+}
+
+static void test_latest(void)
+{
+    HEC_AUTO(hec_rundir) one = make(NULL, "many of it");
+    HEC_AUTO(hec_rundir) two = make(NULL, "many of it");
+    HEC_AUTO(hec_rundir) other = make(NULL, "many of");
+    HEC_AUTO(hec_rundir) more = make(NULL, "many of it all");
+    char ids[256] = "";
+
+    ok(one && two && other && more && hec_rundir_latest("Many of it", first_two, ids, &err) == 0 &&
+           strcmp(ids, "many of it many of it ") == 0,
+       "runs of a name, and no others: %s", ids);
+    ok(hec_rundir_latest("none", first_two, ids, &err) == 0 && strlen(ids) == 22, "or none");
+}
+
 static void test_list(void)
 {
     HEC_AUTO(hec_rundir) run = make(NULL, "listed");
@@ -254,6 +277,7 @@ int main(void)
     test_elsewhere();
     test_others();
     test_events();
+    test_latest();
     test_list();
     test_memory_runs_out();
     unsetenv("HEC_RUNS");
