@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * hec logs: what the tasks of a run have written, from its stream file, also while they write.
+ * hec logs: what the tasks of a run have written, from its stream file, also while they write; of
+ * a batch job, what its jobs have: logs_job.c.
  */
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "exit.h"
+#include "logs.h"
 #include "out.h"
 #include "run_name.h"
 #include "verbs.h"
@@ -26,13 +28,15 @@
 /* A run whose journal's lock is not renewed for so long is no longer written to. */
 #define SILENT_S 30
 
-enum { OPT_TASK, OPT_STDOUT, OPT_STDERR, OPT_FOLLOW, N_OPTS };
+enum { OPT_TASK, OPT_INDEX, OPT_STDOUT, OPT_STDERR, OPT_FOLLOW, OPT_PATHS, N_OPTS };
 
 static const opt_row rows[N_OPTS] = {
     [OPT_TASK] = {"task", "N", "only task N, as 'hec results' counts them"},
+    [OPT_INDEX] = {"index", "N", "of an array of batch jobs: only element N"},
     [OPT_STDOUT] = {"stdout", NULL, "only standard output"},
     [OPT_STDERR] = {"stderr", NULL, "only standard error"},
     [OPT_FOLLOW] = {"follow", NULL, "go on until the task, or the run, has ended"},
+    [OPT_PATHS] = {"paths", NULL, "of batch jobs: print the paths of the files instead"},
 };
 
 static const char letters[N_OPTS] = {[OPT_FOLLOW] = 'f'};
@@ -212,9 +216,9 @@ static int show_all(logs *l, bool on)
 static int open_stream(logs *l, const char *name)
 {
     hec_error err = {0};
-    int r = run_name_open(name, &l->run, &err);
+    int r = 0;
 
-    if (r == 0 && l->run)
+    if (l->run)
         r = run_name_file(l->run, "out.stream", &l->path, &err);
     else if (r == 0)
         hec__strbuf_adds(&l->path, name);
@@ -231,47 +235,75 @@ static int open_stream(logs *l, const char *name)
     return r < 0 ? out_error("show the output", &err) : STATUS_OK;
 }
 
+/* A number, where there is one. */
+static int parse_number(const char *option, const char *text, uint64_t *ret)
+{
+    char *end;
+
+    errno = 0;
+    *ret = strtoull(text, &end, 10);
+    if (isdigit((unsigned char)*text) && !*end && !errno)
+        return STATUS_OK;
+    out_complain("cannot understand --%s=%s: it is no number", option, text);
+    return STATUS_USAGE;
+}
+
+static int show_tasks(logs *l, bool on)
+{
+    int status;
+
+    if (on)
+        watch(l);
+    status = l->has_task ? show_task(l, on) : show_all(l, on);
+    if (hec_stream_damage(l->stream) && !is_written(l))
+        out_complain("%" PRIu64 " bytes of the output are no whole record: what they held is lost",
+                     hec_stream_damage(l->stream));
+    return status;
+}
+
+/* *ret_job: it is a batch job, whose output is in files of its own. */
+static int open_run(logs *l, const char *name, bool *ret_job)
+{
+    hec_error err = {0};
+
+    if (run_name_open(name, &l->run, &err) < 0)
+        return out_error("show the output", &err);
+    *ret_job = l->run && !l->has_task && strcmp(hec_rundir_kind(l->run), "job") == 0;
+    return *ret_job ? STATUS_OK : open_stream(l, name);
+}
+
 static int run_logs(const opt_args *args)
 {
     __attribute__((cleanup(destroy))) logs l = {.events = -1};
     const char *const *v = args->values;
-    bool on = v[OPT_FOLLOW] != NULL;
-    char *end = NULL;
-    int status;
+    logs_of_job of = {.index = -1, .follow = v[OPT_FOLLOW] != NULL, .paths = v[OPT_PATHS] != NULL};
+    uint64_t index = 0;
+    bool job = false;
+    int status = STATUS_OK;
 
     hec__strbuf_init(&l.path);
     hec__strbuf_init(&l.lock);
-    if (args->n_operands != 1) {
-        out_complain("cannot show the output: which run?");
-        out_hint("write hec logs RUN, or 'hec logs last' for the last one");
-        return STATUS_USAGE;
-    }
     if (v[OPT_TASK]) {
-        errno = 0;
-        l.task = strtoull(v[OPT_TASK], &end, 10);
-        l.has_task = isdigit((unsigned char)*v[OPT_TASK]) && !*end && !errno && l.task > 0;
-        if (!l.has_task) {
-            out_complain("cannot understand --task=%s: it is no number of a task", v[OPT_TASK]);
-            return STATUS_USAGE;
-        }
+        status = parse_number("task", v[OPT_TASK], &l.task);
+        l.has_task = true;
+    }
+    if (status == STATUS_OK && v[OPT_INDEX]) {
+        status = parse_number("index", v[OPT_INDEX], &index);
+        of.index = (int64_t)(index & INT64_MAX);
     }
     l.which = v[OPT_STDOUT] && !v[OPT_STDERR] ? 1 : v[OPT_STDERR] && !v[OPT_STDOUT] ? 2 : 0;
-    status = open_stream(&l, args->operands[0]);
+    of.which = l.which;
+    if (status == STATUS_OK)
+        status = open_run(&l, args->n_operands ? args->operands[0] : "last", &job);
     if (status != STATUS_OK)
         return status;
-    if (on)
-        watch(&l);
-    status = l.has_task ? show_task(&l, on) : show_all(&l, on);
-    if (hec_stream_damage(l.stream) && !is_written(&l))
-        out_complain("%" PRIu64 " bytes of the output are no whole record: what they held is lost",
-                     hec_stream_damage(l.stream));
-    return status;
+    return job ? logs_show_job(l.run, &of) : show_tasks(&l, of.follow);
 }
 
 const opt_verb verb_logs = {
     .name = "logs",
-    .summary = "show what the tasks of a run have written",
-    .operands = "RUN",
+    .summary = "show what the tasks or jobs of a run have written",
+    .operands = "[RUN]",
     .max_operands = 1,
     .rows = rows,
     .n_rows = N_OPTS,

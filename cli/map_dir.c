@@ -215,22 +215,6 @@ const char *map_dir_file(map_run *run, const map_task *t, const char *what)
 
 /* ---- begin and end ---- */
 
-static int note_begin(map_run *run, hec_error *err)
-{
-    HEC_AUTO_STRBUF fields;
-    char host[256] = "";
-    hec__json j;
-
-    hec__strbuf_init(&fields);
-    gethostname(host, sizeof host - 1);
-    hec__json_init(&j, &fields);
-    hec__json_open(&j, '{');
-    hec__json_key(&j, "host"), hec__json_str(&j, host);
-    hec__json_key(&j, "pid"), hec__json_int(&j, getpid());
-    hec__json_close(&j);
-    return fields.failed ? no_memory(err) : hec_rundir_note(run->dir, "begin", fields.data, err);
-}
-
 int map_dir_begin(map_run *run, hec_error *err)
 {
     HEC_AUTO_STRBUF path;
@@ -249,7 +233,7 @@ int map_dir_begin(map_run *run, hec_error *err)
             return hec__fail(err, HEC_EIO, errno, "cannot make the folder '%.160s'", tmp.data);
         empty(tmp.data);
     }
-    return r < 0 ? r : note_begin(run, err);
+    return r < 0 ? r : hec_rundir_begin(run->dir, err);
 }
 
 static void sync_file(const char *path)

@@ -2,10 +2,17 @@
 #
 # Completion of hec for bash. tests/cli/t0004-completions.t holds it against the program.
 
+# The ids of all runs.
+_hec_runs()
+{
+    ls "${HEC_RUNS:-${XDG_DATA_HOME:-$HOME/.local/share}/hec/runs}" 2>/dev/null
+    echo last
+}
+
 _hec()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
-    local verbs='host map sweep results logs config script check site help'
+    local verbs='host map sweep results logs config script check site submit list status wait cancel clean help'
 
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -13,7 +20,7 @@ _hec()
         return
     fi
     case $prev in
-    --root | --workdir | --results)
+    --root | --workdir | --results | --run-dir)
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
@@ -35,11 +42,17 @@ _hec()
         ;;
     map) mapfile -t COMPREPLY < <(compgen -W '--jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --arg-file --null --colsep --header --journal --help' -- "$cur") ;;
     results) mapfile -t COMPREPLY < <(compgen -W '--failed --json --csv --help' -- "$cur") ;;
-    logs) mapfile -t COMPREPLY < <(compgen -W '--task --stdout --stderr --follow --help' -- "$cur") ;;
     sweep) mapfile -t COMPREPLY < <(compgen -W '--jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --schema --help' -- "$cur") ;;
     script) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --part --help' -- "$cur") ;;
     check) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --script --json --help' -- "$cur") ;;
     site) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$cur") ;;
+    submit) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --run-dir --dry-run --force --json --help' -- "$cur") ;;
+    list) mapfile -t COMPREPLY < <(compgen -W '--open --state --json --help' -- "$cur") ;;
+    status) mapfile -t COMPREPLY < <(compgen -W "--now --json --help $(_hec_runs)" -- "$cur") ;;
+    logs) mapfile -t COMPREPLY < <(compgen -W "--task --index --stdout --stderr --follow --paths --help $(_hec_runs)" -- "$cur") ;;
+    wait) mapfile -t COMPREPLY < <(compgen -W "--timeout --json --help $(_hec_runs)" -- "$cur") ;;
+    cancel) mapfile -t COMPREPLY < <(compgen -W "--json --help $(_hec_runs)" -- "$cur") ;;
+    clean) mapfile -t COMPREPLY < <(compgen -W "--older --failed --dry-run --json --help $(_hec_runs)" -- "$cur") ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$verbs --help" -- "$cur") ;;
     esac
 }

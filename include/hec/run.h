@@ -17,6 +17,7 @@
 #ifndef HEC_RUN_H
 #define HEC_RUN_H
 
+#include <hec/batch.h>
 #include <hec/config.h>
 #include <hec/error.h>
 
@@ -97,6 +98,68 @@ HEC_API int hec_rundir_latest(const char *name, hec_rundir_seen *seen, void *ctx
  * First it is given a name that no run has, so that a removal that was cut short leaves no run that
  * is half there. HEC_EIO, HEC_ENOMEM. */
 HEC_API int hec_rundir_remove(hec_rundir *run, hec_error *err);
+
+/* ---- jobs of a run ---- */
+
+typedef struct hec_submit_options {
+    const char *path; /* of the run's folder, as hec_rundir_create() has it; NULL: at home */
+} hec_submit_options;
+
+/* Makes a run of kind "job" for a request: run.yaml with all that was asked, and the scripts of its
+ * jobs, job.sh, job.2.sh and so on. What the request does not say is completed from the site.
+ * Dependencies ("after") on runs become those on their jobs. Where the request does not say,
+ * outputs go to `out` and `err` in the run's folder, of elements of an array to out.INDEX and
+ * err.INDEX. NULL options: all 0. HEC_EINVAL as hec_script_write(), and of a dependency on what is
+ * no run, where there is no scheduler. Errors of hec_rundir_create(). */
+HEC_API int hec_rundir_plan(hec_request *request, const hec_site *site,
+                            const hec_submit_options *options, hec_rundir **ret_run,
+                            hec_error *err);
+
+/* Hands its jobs to the site's scheduler; without one they begin here and now, in the background,
+ * and go on whatever becomes of this process. What was handed over is noted in the run. Where that
+ * fails for one job, those before it stay. Errors of hec_job_submit(); HEC_ESYS: it cannot be
+ * started here. */
+HEC_API int hec_rundir_submit(hec_rundir *run, const hec_site *site, hec_error *err);
+
+/* For a run that is no batch job: this process runs it. It is noted that it has begun; and that it
+ * has ended, with an exit status. Where no end was noted and the process is gone, the run is lost.
+ */
+HEC_API int hec_rundir_begin(hec_rundir *run, hec_error *err);
+HEC_API int hec_rundir_end(hec_rundir *run, int status, hec_error *err);
+
+enum hec_ask {
+    HEC_ASK_NOBODY = 0, /* what the run's folder says, and this machine's processes */
+    HEC_ASK_GENTLY,     /* the scheduler too, unless this user asked less than 30 s ago */
+    HEC_ASK_NOW,
+};
+
+/* How the jobs of a run stand: a record for each, of an array for each element that is known. What
+ * is found out is noted in the run, so that of a job that has ended nobody is asked again. A run
+ * that is no batch job has one record, of its process. *ret_jobs ends with hec_jobs_destroy(). A
+ * scheduler that does not answer is no failure: then it is what was known last, and *ret_as_of says
+ * when that was (milliseconds since 1970; may be NULL). HEC_EIO, HEC_EPERM, HEC_ENOMEM. */
+HEC_API int hec_rundir_jobs(hec_rundir *run, int ask, hec_jobs **ret_jobs, int64_t *ret_as_of,
+                            hec_error *err);
+
+/* The state of all of them together: running while one runs, waiting while one waits and none has
+ * begun, done where all are; else how the first that is not done has ended, a failure before a
+ * cancellation. HEC_JOB_WAITING where there is none: it was not submitted. *ret_job (may be NULL):
+ * the record that it is from; NULL where there is none. */
+HEC_API int hec_jobs_state(const hec_jobs *jobs, const hec_job **ret_job);
+
+/* Waits until all jobs of a run have ended. timeout_ms: -1 for ever. 1: they have; 0: not yet.
+ * HEC_EINTR: a signal came. Errors of hec_rundir_jobs(). */
+HEC_API int hec_rundir_wait(hec_rundir *run, int64_t timeout_ms, hec_error *err);
+
+/* Ends the jobs of a run that have not ended. Here that means SIGTERM to all processes of the job,
+ * and SIGKILL `grace_ms` later to those that are still there, for which is waited; a scheduler has
+ * its own grace. 1: something was ended; 0: there was nothing left to end. Errors of
+ * hec_jobs_cancel(). HEC_EPERM: it runs on another machine that can only be reached there. */
+HEC_API int hec_rundir_cancel(hec_rundir *run, int64_t grace_ms, hec_error *err);
+
+/* The request that a run was made of, to be used again, and its site. HEC_EINVAL: it is no job. */
+HEC_API int hec_rundir_request(hec_rundir *run, hec_request **ret_request, hec_site **ret_site,
+                               hec_error *err);
 
 #ifdef __cplusplus
 }

@@ -325,13 +325,20 @@ static int set(hec_request *q, int option, const char *value, hec_error *err)
 
 int hec_request_set(hec_request *q, const char *name, const char *value, hec_error *err)
 {
+    hec__texts before = q->said;
     int option = hec__request_option(name), r;
+    const char *said;
 
     if (option < 0)
         return hec__fail(err, HEC_EINVAL, 0, "'%.60s' is no option of a job", name);
-    r = set(q, option, value, err);
+    said = hec__arena_printf(&q->arena, "%s=%s", name, value);
+    r = said ? add(q, &q->said, said, err) : no_memory(err);
+    if (r == 0)
+        r = set(q, option, value, err);
     if (r == 0)
         q->given |= 1u << canonical(option);
+    else
+        q->said = before;
     return r;
 }
 
@@ -378,6 +385,23 @@ int hec_request_command(hec_request *q, const char *const *argv, size_t n, hec_e
             return HEC_ENOMEM;
     q->argv = all;
     q->argc = n;
+    return 0;
+}
+
+int hec__request_run(hec_request *q, const hec__of_run *run, hec_error *err)
+{
+    hec__await *awaits = hec__arena_alloc(&q->arena, (run->n_awaits + 1) * sizeof *awaits);
+    hec__of_run copy = {.awaits = awaits, .n_awaits = run->n_awaits};
+
+    if (!awaits || keep(q, &copy.dir, run->dir, err) < 0 || keep(q, &copy.id, run->id, err) < 0)
+        return no_memory(err);
+    for (size_t i = 0; i < run->n_awaits; i++) {
+        awaits[i] = run->awaits[i];
+        if (keep(q, &awaits[i].marks, run->awaits[i].marks, err) < 0 ||
+            keep(q, &awaits[i].run, run->awaits[i].run, err) < 0)
+            return HEC_ENOMEM;
+    }
+    q->run = copy;
     return 0;
 }
 

@@ -41,6 +41,23 @@ typedef struct hec__dependency {
     const char *job; /* the scheduler's own id */
 } hec__dependency;
 
+/* A job that one without a scheduler waits for: a process of this machine, and where it says how it
+ * ended. */
+typedef struct hec__await {
+    enum hec__after how;
+    int64_t pid, born; /* of the process: its number, and when it began, in the kernel's ticks */
+    const char *marks; /* the file */
+    const char *run;   /* its id */
+} hec__await;
+
+/* The run that a job is of. */
+typedef struct hec__of_run {
+    const char *dir; /* absolute; NULL: of none */
+    const char *id;
+    const hec__await *awaits;
+    size_t n_awaits;
+} hec__of_run;
+
 struct hec_request {
     hec__arena arena; /* all texts and lists below */
     uint32_t given;   /* bit 1 << hec__option: it was set by who asks, and not by the site */
@@ -66,6 +83,8 @@ struct hec_request {
     uint64_t warn_s;         /* 0: no warning */
     const char **argv;
     size_t argc;
+    hec__texts said; /* "name=value" of all that was set, in order */
+    hec__of_run run;
 };
 
 HEC_AUTO_DEFINE(hec_request, hec_request_destroy)
@@ -81,6 +100,9 @@ int hec__request_option(const char *name);
 /* As hec_request_set(), of a value that comes from the site: nothing happens where the option is
  * known already. */
 int hec__request_default(hec_request *q, const char *name, const char *value, hec_error *err);
+
+/* The job belongs to this run: its script says there when it begins and how it ends. HEC_ENOMEM. */
+int hec__request_run(hec_request *q, const hec__of_run *run, hec_error *err);
 
 /* How many elements the array has; 0: it is none. */
 uint64_t hec__request_elements(const hec_request *q);

@@ -54,6 +54,7 @@ int hec_script_write(hec_request *q, const hec_site *site, uint32_t part, char *
         return hec__fail(err, HEC_EINVAL, 0, "there is no part %" PRIu32 ", there %s %" PRIu32,
                          part, parts == 1 ? "is" : "are", parts);
     s.part = hec__array_part(q, site, part);
+    s.number = part;
     hec__strbuf_init(&s.out);
     r = write_all(&s, err);
     text = r == 0 ? hec__strbuf_detach(&s.out) : NULL;

@@ -23,6 +23,7 @@ typedef struct hec__script {
     const hec_request *q;
     const hec_site *site;
     hec__part part;
+    uint32_t number; /* of the part */
 } hec__script;
 
 /* Adds the directives of one scheduler. HEC_EINVAL: it cannot say what is asked. */
@@ -32,6 +33,12 @@ hec__directives hec__directives_slurm, hec__directives_sge, hec__directives_pbs,
 
 /* Adds what is run: set-up, environment, command. HEC_EINVAL: it cannot be started so here. */
 int hec__script_body(hec__script *s, hec_error *err);
+
+/* Of the job of a run: adds how it says what happens to it. */
+void hec__script_marks(hec__script *s);
+
+/* Adds how a job without a scheduler waits for others. */
+void hec__script_await(hec__script *s);
 
 /* How many jobs the array becomes; 1 where it is none. */
 uint64_t hec__array_parts(const hec_request *q, const hec_site *site);

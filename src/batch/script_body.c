@@ -267,8 +267,9 @@ static void add_warning(hec__script *s)
                      "        return\n"
                      "    fi\n"
                      "    echo 'hec: the time limit is near, the command gets SIG%s' >&2\n"
-                     "    kill -s %s \"$hec_pid\" 2>/dev/null || :\n",
-                     q->warn_signal, q->warn_signal, q->warn_signal);
+                     "%s    kill -s %s \"$hec_pid\" 2>/dev/null || :\n",
+                     q->warn_signal, q->warn_signal, q->run.dir ? "    hec_say warned\n" : "",
+                     q->warn_signal);
     if (!has_own_end(s))
         hec__strbuf_addf(&s->out,
                          "    hec_after %" PRIu64 " KILL \"$hec_pid\" >/dev/null 2>&1 &\n"
@@ -283,19 +284,22 @@ static void add_warning(hec__script *s)
 static void add_runner(hec__script *s)
 {
     const hec_request *q = s->q;
-    bool timer = needs_timer(s);
-    bool deaf = (s->site->scheduler == HEC__SGE || s->site->scheduler == HEC__LSF) &&
+    bool warns = q->warn_s, timer = warns && needs_timer(s);
+    bool deaf = warns && (s->site->scheduler == HEC__SGE || s->site->scheduler == HEC__LSF) &&
                 strcmp(q->warn_signal, "USR1") != 0;
 
-    hec__strbuf_adds(&s->out, "hec_run()\n{\n    hec_pid=\n    hec_early=\n");
+    hec__strbuf_addf(&s->out, "hec_run()\n{\n    hec_pid=\n%s", warns ? "    hec_early=\n" : "");
     if (timer)
         hec__strbuf_adds(&s->out, "    hec_timer=\n");
-    hec__strbuf_adds(&s->out, "    trap hec_warn USR1\n"
-                              "    trap : TERM # the command hears it too, and is waited for\n");
+    if (warns)
+        hec__strbuf_adds(&s->out, "    trap hec_warn USR1\n");
+    hec__strbuf_addf(&s->out, "    trap %s TERM # the command hears it too, and is waited for\n",
+                     q->run.dir ? "'hec_say terminated'" : ":");
     hec__strbuf_adds(&s->out, deaf ? "    (\n        trap '' USR1\n        exec \"$@\"\n    ) &\n"
                                    : "    \"$@\" &\n");
-    hec__strbuf_adds(&s->out, "    hec_pid=$!\n    [ -z \"$hec_early\" ] || hec_warn\n");
-    if (!has_own_warning(s))
+    hec__strbuf_addf(&s->out, "    hec_pid=$!\n%s",
+                     warns ? "    [ -z \"$hec_early\" ] || hec_warn\n" : "");
+    if (warns && !has_own_warning(s))
         hec__strbuf_addf(&s->out,
                          "    hec_after %" PRIu64 " USR1 $$ >/dev/null 2>&1 &\n"
                          "    hec_timer=$!\n",
@@ -313,21 +317,31 @@ static void add_runner(hec__script *s)
 int hec__script_body(hec__script *s, hec_error *err)
 {
     const hec_request *q = s->q;
+    bool own = s->site->scheduler == HEC__LOCAL;
     int r;
 
     hec__strbuf_addc(&s->out, '\n');
-    add_folder(s);
+    if (!q->run.dir)
+        add_folder(s);
+    if (own) {
+        hec__script_marks(s); /* the script that begins its elements is not one of them */
+        hec__script_await(s);
+    }
     add_index(s);
+    if (!own)
+        hec__script_marks(s);
+    if (q->run.dir)
+        add_folder(s); /* that there is none is told too */
     r = add_output(s, err);
     if (r < 0)
         return r;
     add_setup(s);
     hec__strbuf_addc(&s->out, '\n');
-    if (q->warn_s) {
+    if (q->warn_s)
         add_warning(s);
+    if (q->warn_s || q->run.dir)
         add_runner(s);
-    }
-    hec__strbuf_adds(&s->out, q->warn_s ? "hec_run " : "exec ");
+    hec__strbuf_adds(&s->out, q->warn_s || q->run.dir ? "hec_run " : "exec ");
     r = add_launcher(s, err);
     for (size_t i = 0; i < q->argc; i++) {
         if (i)

@@ -109,7 +109,7 @@ is_status 3 'a task that never ran'
 run "$HEC" logs last --task x
 is_status 2 'a number that is none'
 run "$HEC" logs
-is_status 2 'no run'
+is_status 0 'of the last run where none is named'
 echo nonsense nonsense nonsense nonsense nonsense nonsense nonsense nonsense >none
 run "$HEC" logs none
 is_status 3 'another file'

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the job of a run does besides its command: it says in the run's folder when it begins and
+ * how it ends, in a file of its own, so that this is known where no scheduler tells.
+ */
+#include "batch/script.h"
+
+#include <inttypes.h>
+
+void hec__script_marks(hec__script *s)
+{
+    const hec_request *q = s->q;
+    hec__strbuf *out = &s->out;
+
+    if (!q->run.dir)
+        return;
+    hec__strbuf_adds(out, "export HEC_RUN=");
+    hec__shell_word(out, q->run.dir);
+    hec__strbuf_adds(out, " HEC_RUN_ID=");
+    hec__shell_word(out, q->run.id);
+    hec__strbuf_addf(out, "\nhec_mark=$HEC_RUN/marks/%" PRIu32 "%s\n", s->number,
+                     q->n_ranges ? "${HEC_ARRAY_INDEX:+.$HEC_ARRAY_INDEX}" : "");
+    hec__strbuf_adds(
+        out,
+        "# Adds a line to it: what happened.\n"
+        "hec_say()\n{\n"
+        "    printf '{\"time\":%s,\"event\":\"%s\"%s}\\n' \"$(date +%s)\" \"$1\" \"${2:-}\" "
+        ">>\"$hec_mark\" || :\n}\n"
+        "# The CPU time of all that it has started and that has ended, \"1m2.345s 0m0.678s\".\n"
+        "hec_end()\n{\n    hec_status=$?\n"
+        "    times >\"$hec_mark-cpu\" && {\n        read -r hec_cpu\n        read -r hec_cpu\n"
+        "    } <\"$hec_mark-cpu\"\n    rm -f \"$hec_mark-cpu\"\n"
+        "    hec_say end \",\\\"cpu\\\":\\\"${hec_cpu:-}\\\",\\\"status\\\":$hec_status\"\n}\n"
+        "trap hec_end EXIT\n");
+    if (q->run.n_awaits == 0)
+        hec__strbuf_adds(out, "hec_say begin \",\\\"host\\\":\\\"$HOSTNAME\\\",\\\"pid\\\":$$\"\n");
+}
+
+void hec__script_await(hec__script *s)
+{
+    const hec__of_run *run = &s->q->run;
+    static const char *const hows[] = {"ok", "failed", "any"};
+
+    if (!run->dir || run->n_awaits == 0)
+        return;
+    hec__strbuf_adds(
+        &s->out,
+        "# Whether process $1, which began at $2, is there.\n"
+        "hec_lives()\n{\n"
+        "    read -r hec_stat 2>/dev/null <\"/proc/$1/stat\" || return 1\n"
+        "    # shellcheck disable=SC2086 # words\n"
+        "    set -- \"$2\" ${hec_stat##*) }\n"
+        "    [ \"$1\" = \"${21}\" ] && [ \"$2\" != Z ]\n}\n"
+        "# Waits for the job of that process, which says in $4 how it ended, of the run $5.\n"
+        "hec_await()\n{\n"
+        "    hec_say waits \",\\\"run\\\":\\\"$5\\\"\"\n"
+        "    while hec_lives \"$1\" \"$2\"; do\n        sleep 1\n    done\n"
+        "    case $3:$(grep -s '\"event\":\"end\"' \"$4\" | tail -n 1) in\n"
+        "    any:* | ok:*'\"status\":0}') ;;\n"
+        "    failed:*'\"status\":0}' | ok:*)\n"
+        "        hec_say skip \",\\\"run\\\":\\\"$5\\\"\"\n        exit 125\n        ;;\n"
+        "    esac\n}\n"
+        "if [ -z \"${HEC_ARRAY_INDEX:-}\" ]; then\n");
+    for (size_t i = 0; i < run->n_awaits; i++) {
+        const hec__await *a = &run->awaits[i];
+
+        hec__strbuf_addf(&s->out, "    hec_await %" PRId64 " %" PRId64 " %s ", a->pid, a->born,
+                         hows[a->how]);
+        hec__shell_word(&s->out, a->marks);
+        hec__strbuf_addc(&s->out, ' ');
+        hec__shell_word(&s->out, a->run);
+        hec__strbuf_addc(&s->out, '\n');
+    }
+    hec__strbuf_adds(&s->out,
+                     "fi\nhec_say begin \",\\\"host\\\":\\\"$HOSTNAME\\\",\\\"pid\\\":$$\"\n");
+}

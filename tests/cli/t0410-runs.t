@@ -1,0 +1,191 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# hec submit and what follows, without a scheduler: states, outputs, ends of every kind, waiting for
+# other runs, cancelling, removing.
+# shellcheck disable=SC2016 # the dollars are for other shells
+. "$HEC_SOURCE/tests/lib/tap.sh"
+cd "$WORK" || exit 99
+export HOME="$WORK" HEC_RUNS="$WORK/runs"
+unset HEC_SITE
+
+run "$HEC" list
+if grep -q 'without libyaml' err; then
+    echo '1..0 # SKIP this hec was built without YAML'
+    exit 0
+fi
+is_status 0 'no runs yet'
+no_out 'nothing to list'
+run "$HEC" status
+is_status 3 'nor to tell of'
+
+submit() # OPTION... COMMAND: the run's id
+{
+    "$HEC" submit --scheduler=local "$@"
+}
+wait_file() # FILE: until it is there, at most 20 s
+{
+    for i in $(seq 400); do
+        [ -e "$1" ] && return 0
+        sleep 0.05
+    done
+    echo "no $1 after $i looks" >&2
+    return 1
+}
+state() # RUN: its state and reason
+{
+    "$HEC" status --json "$1" >json
+    json_get json '"%s: %s" % (v["state"], v["reason"])'
+}
+
+# ---- one that is done ----
+
+id=$(submit --name=first -- sh -c 'echo out; echo err >&2; printf "%s" "$1" >arg' sh 'a  b')
+ok 'submit prints an id' sh -c "echo $id | grep -Eqx '[0-9]{8}-[0-9]{4}-first-[0-9a-f]{4}'"
+run "$HEC" wait --timeout=20s
+is_status 0 'it ends, and is done'
+is "$(cat out)" "$id: done" 'wait says so'
+run "$HEC" logs "$id"
+is "$(cat out)" out 'its output is printed as output'
+is "$(cat err)" err 'and its errors as errors'
+is "$(cat arg)" 'a  b' 'the command began here, its arguments as they were'
+run "$HEC" logs --stderr last
+no_out 'only errors'
+is "$("$HEC" logs --paths --stdout "$id")" "$WORK/runs/$id/out" 'the path of the file'
+ok 'the script is kept' grep -q '^hec_run sh -c ' "runs/$id/job.sh"
+"$HEC" status --json "$id" >json
+is "$(json_get json '[v["schema"], v["state"], v["jobs"][0]["exit_status"], v["command"][0]]')" \
+    "[1, 'done', 0, 'sh']" 'JSON'
+run "$HEC" status "$id"
+out_has 'command:  sh -c echo out' 'status has the command'
+run "$HEC" list
+out_has "$id" 'and the list the run'
+
+# ---- other ends ----
+
+id=$(submit -- sh -c 'exit 3')
+run "$HEC" wait "$id"
+is_status 1 'a failure'
+is "$(state "$id")" 'failed: exit status 3' 'has its status as reason'
+id=$(submit -- /nonexistent/program)
+run "$HEC" wait "$id"
+is "$(state "$id")" 'failed: exit status 127' 'no such program'
+id=$(submit --workdir=/nonexistent -- true)
+run "$HEC" wait "$id"
+is "$(state "$id")" 'failed: exit status 1' 'no such folder'
+run "$HEC" logs "$id"
+err_has nonexistent 'and the log says which'
+id=$(submit --setup=false -- touch never)
+run "$HEC" wait "$id"
+is "$(state "$id")" 'failed: exit status 1' 'set-up that fails'
+id=$(submit -- sh -c 'kill -SEGV $$')
+run "$HEC" wait "$id"
+is "$(state "$id")" 'failed: killed by signal 11' 'a signal'
+id=$(submit -- sh -c 'touch "$HEC_RUN/begun"; kill -9 $PPID; sleep 20')
+run "$HEC" wait --timeout=20s "$id"
+is_status 1 'one whose script was killed'
+is "$(state "$id")" 'lost: it ended without a word: it was killed, or its machine went down' \
+    'is known to be gone'
+id=$(submit --time=2s -- sleep 30)
+run "$HEC" wait --timeout=20s "$id"
+is "$(state "$id")" 'timed out: it was warned of its time limit, and ended by it' 'a time limit'
+
+# ---- waiting and cancelling ----
+
+id=$(submit -- sh -c 'touch begun; exec sleep 100')
+ok 'it begins' wait_file begun
+run "$HEC" wait --timeout=0s "$id"
+is_status 75 'waiting has an end'
+is "$(state "$id")" 'running: None' 'it is running'
+run "$HEC" list --open
+out_has "$id" 'and open'
+run "$HEC" clean "$id"
+is_status 3 'it is not removed'
+ok 'it is still there' test -d "runs/$id"
+run "$HEC" cancel "$id"
+is_status 0 'it is cancelled'
+is "$(state "$id")" 'cancelled: by hec cancel' 'and says so'
+run "$HEC" cancel "$id"
+err_has 'had ended already' 'once is enough'
+run "$HEC" cancel
+is_status 2 'cancel what?'
+id=$(submit -- sh -c 'trap "" TERM; touch deaf; for i in 1 2 3 4 5 6; do sleep 100; done')
+ok 'one that does not listen begins' wait_file deaf
+run "$HEC" cancel "$id"
+is "$(state "$id")" 'cancelled: by hec cancel' 'it is killed'
+
+# ---- one after the other ----
+
+first=$(submit -- sh -c 'while [ ! -e go ]; do sleep 0.05; done; echo 1 >made')
+then=$(submit --after="$first" -- cat made)
+never=$(submit --after="failed:$first" -- touch never)
+third=$(submit --after="any:$never" -- touch third)
+ok 'it waits' wait_file "runs/$then/marks/1"
+is "$(state "$then")" "waiting: for the run $first" 'for what'
+touch go
+run "$HEC" wait --timeout=30s "$first" "$then" "$third"
+is_status 0 'in order'
+is "$("$HEC" logs "$then")" 1 'the second has what the first made'
+is "$(state "$never")" \
+    "cancelled: the run $first, which it waited for, did not end as it was to" 'one never begins'
+ok 'indeed' test ! -e never
+run submit --after="failed:$first" -- true
+is_status 2 'what can never be is refused'
+err_has 'has ended already (done)' 'and says why'
+id=$(submit --after="$first" -- true)
+run "$HEC" wait --timeout=20s "$id"
+is_status 0 'what is fulfilled already is'
+run submit --after=20011231-none -- true
+is_status 3 'after which?'
+
+# ---- arrays ----
+
+id=$(submit --array=3-7:2 -- sh -c 'echo "$HEC_ARRAY_INDEX"; [ "$HEC_ARRAY_INDEX" != 5 ]')
+run "$HEC" logs --follow "$id"
+is "$(tr '\n' ' ' <out)" '3 5 7 ' 'all elements'
+is "$("$HEC" logs --index=5 "$id")" 5 'one of them'
+"$HEC" status --json "$id" >json
+is "$(json_get json '[v["state"]] + [(j["index"], j["state"]) for j in v["jobs"]]')" \
+    "['failed', (3, 'done'), (5, 'failed'), (7, 'done')]" 'and how each ended'
+
+# ---- where it lies, and what is refused ----
+
+id=$(submit --run-dir=here -- true)
+run "$HEC" wait "$id"
+is_status 0 'a run elsewhere is found by its id'
+run "$HEC" status ./here
+out_has "$id: done" 'and by its path'
+run submit --run-dir=here -- true
+is_status 2 'what is there is not taken'
+run "$HEC" submit --scheduler=local
+is_status 2 'submit what?'
+run submit --dry-run --time=1h -- sleep 7
+is_status 0 'a dry run'
+out_has 'hec_run sleep 7' 'prints the script'
+is "$(find runs -name '*-sleep-*' | wc -l)" "$("$HEC" list | grep -c -e '-sleep-')" 'and makes none'
+chmod 777 runs
+run submit -- true
+is_status 3 'nothing where others can write'
+err_has 'chmod go-w' 'and what to do'
+chmod 700 runs
+PATH=/nonexistent run "$HEC" submit --scheduler=slurm --time=1h -- true
+is_status 3 'no such scheduler here'
+is "$("$HEC" list --state='not submitted' | wc -l)" 0 'leaves no run'
+
+# ---- removing ----
+
+run "$HEC" clean "$id"
+is "$(cat out)" "$id" 'clean says what it removes'
+ok 'the folder is gone' test ! -e here
+run "$HEC" status "$id"
+is_status 3 'and the run'
+run "$HEC" clean --older=1d
+no_out 'nothing is so old'
+run "$HEC" clean --older=0s --failed --dry-run --json
+ok 'what would be removed' json_get out 'len(v["removed"]) > 5'
+run "$HEC" clean --older=0s
+run "$HEC" list
+no_out 'all are removed'
+run "$HEC" clean
+is_status 2 'clean what?'
+done_testing
