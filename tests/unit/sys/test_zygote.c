@@ -75,9 +75,14 @@ static hec_zygote *create(void)
 
 static bool start(hec_zygote *z, char deed, int value, const int *fds, int nfds, hec__child *ret)
 {
-    order o = {deed, value};
+    order o;
     hec_error err = {0};
-    int r = hec__zygote_fork(z, &o, sizeof o, fds, nfds, ret, &err);
+    int r;
+
+    memset(&o, 0, sizeof o); /* what lies between the two is sent as well */
+    o.deed = deed;
+    o.value = value;
+    r = hec__zygote_fork(z, &o, sizeof o, fds, nfds, ret, &err);
 
     if (r < 0)
         printf("# fork: %s\n", err.text);
