@@ -12,7 +12,7 @@ _hec_runs()
 _hec()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
-    local verbs='host map sweep results logs config script check site submit list status wait cancel clean help'
+    local verbs='host map sweep results logs config script check site submit list status wait cancel clean rerun resume diff help'
 
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -53,6 +53,9 @@ _hec()
     wait) mapfile -t COMPREPLY < <(compgen -W "--timeout --json --help $(_hec_runs)" -- "$cur") ;;
     cancel) mapfile -t COMPREPLY < <(compgen -W "--json --help $(_hec_runs)" -- "$cur") ;;
     clean) mapfile -t COMPREPLY < <(compgen -W "--older --failed --dry-run --json --help $(_hec_runs)" -- "$cur") ;;
+    rerun) mapfile -t COMPREPLY < <(compgen -W "--force --json --help $(_hec_runs)" -- "$cur") ;;
+    resume) mapfile -t COMPREPLY < <(compgen -W "--json --help $(_hec_runs)" -- "$cur") ;;
+    diff) mapfile -t COMPREPLY < <(compgen -W "--json --help $(_hec_runs)" -- "$cur") ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$verbs --help" -- "$cur") ;;
     esac
 }

@@ -121,6 +121,11 @@ HEC_API int hec_rundir_plan(hec_request *request, const hec_site *site,
  * started here. */
 HEC_API int hec_rundir_submit(hec_rundir *run, const hec_site *site, hec_error *err);
 
+/* Hands the jobs of a run over again, in the same folder: what has ended other than done is run
+ * again, of an array only those elements. 1, or 0: all are done. HEC_EINVAL: it has not ended, or
+ * is no batch job. Errors of hec_rundir_submit(). */
+HEC_API int hec_rundir_resume(hec_rundir *run, hec_error *err);
+
 /* For a run that is no batch job: this process runs it. It is noted that it has begun; and that it
  * has ended, with an exit status. Where no end was noted and the process is gone, the run is lost.
  */
@@ -157,7 +162,8 @@ HEC_API int hec_rundir_wait(hec_rundir *run, int64_t timeout_ms, hec_error *err)
  * hec_jobs_cancel(). HEC_EPERM: it runs on another machine that can only be reached there. */
 HEC_API int hec_rundir_cancel(hec_rundir *run, int64_t grace_ms, hec_error *err);
 
-/* The request that a run was made of, to be used again, and its site. HEC_EINVAL: it is no job. */
+/* The request that a run was made of, to be used again, and its site; without what it was to begin
+ * after. HEC_EINVAL: it is no job. */
 HEC_API int hec_rundir_request(hec_rundir *run, hec_request **ret_request, hec_site **ret_site,
                                hec_error *err);
 

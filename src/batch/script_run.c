@@ -31,6 +31,9 @@ void hec__script_marks(hec__script *s)
         "    times >\"$hec_mark-cpu\" && {\n        read -r hec_cpu\n        read -r hec_cpu\n"
         "    } <\"$hec_mark-cpu\"\n    rm -f \"$hec_mark-cpu\"\n"
         "    hec_say end \",\\\"cpu\\\":\\\"${hec_cpu:-}\\\",\\\"status\\\":$hec_status\"\n}\n"
+        "# What is done is not done again when the run is resumed.\n"
+        "if grep -qs '\"event\":\"end\".*\"status\":0}$' \"$hec_mark\"; then\n"
+        "    exit 0\nfi\n"
         "trap hec_end EXIT\n");
     if (q->run.n_awaits == 0)
         hec__strbuf_adds(out, "hec_say begin \",\\\"host\\\":\\\"$HOSTNAME\\\",\\\"pid\\\":$$\"\n");

@@ -40,6 +40,12 @@ static int add_handed(hec__known *k, const hec_rundir_event *e)
     if (!h->id)
         return 0;
     hec__process_read(e->fields, &k->arena, &h->process);
+    /* Handed over again, when the run was resumed: that counts. */
+    for (size_t i = 0; i < k->n_handed; i++)
+        if (k->handed[i].part == h->part) {
+            k->handed[i] = *h;
+            return 0;
+        }
     k->n_handed++;
     return 0;
 }
@@ -105,6 +111,8 @@ static int take(void *ctx, const hec_rundir_event *e)
         return add_seen(k, e);
     if (strcmp(e->event, "cancel") == 0)
         k->cancelled = e->time_ms;
+    if (strcmp(e->event, "resume") == 0)
+        k->cancelled = 0;
     if (strcmp(e->event, "begin") == 0) {
         hec__process_read(e->fields, &k->arena, &k->own);
         k->own_begin = e->time_ms;
@@ -141,6 +149,26 @@ static void settle_seen(hec__known *k)
             k->seen[i].job.index != k->seen[i + 1].job.index)
             k->seen[n++] = k->seen[i];
     k->n_seen = n;
+}
+
+/* What an earlier attempt at a job said of its end counts no more, unless it was done. */
+static void drop_old(hec__known *k)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < k->n_marks; i++) {
+        const hec__mark *m = &k->marks[i];
+        int64_t last = m->waits > m->begin ? m->waits : m->begin;
+        bool old = false;
+
+        last = m->end > last ? m->end : last;
+        for (size_t h = 0; h < k->n_handed; h++)
+            old = old || (k->handed[h].part == m->part && last + 1000 <= k->handed[h].at &&
+                          !(m->end && m->status == 0 && m->index >= 0));
+        if (!old)
+            k->marks[n++] = *m;
+    }
+    k->n_marks = n;
 }
 
 static void read_options(const hec_rundir *run, hec__known *k)
@@ -181,6 +209,7 @@ int hec__known_read(hec_rundir *run, hec__known *ret, hec_error *err)
         return r == HEC_ENOMEM ? hec__fail(err, r, 0, "no memory for the state of a run") : r;
     }
     settle_seen(&k);
+    drop_old(&k);
     *ret = k;
     return 0;
 }

@@ -191,7 +191,8 @@ static int read_args(const hec__strbuf *text, hec_request *q, hec_error *err)
     int r = 0;
 
     for (; r == 0 && p < end && *p; p += strlen(p) + 1)
-        r = set_option(q, p, err);
+        if (strncmp(p, "after=", 6) != 0) /* that was then */
+            r = set_option(q, p, err);
     p++;
     if (r < 0)
         return r;

@@ -8,6 +8,7 @@
 #include "run/jobs.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 
 static int note(hec_rundir *run, const char *event, hec__strbuf *fields, hec_error *err)
@@ -67,6 +68,38 @@ int hec_rundir_submit(hec_rundir *run, const hec_site *site, hec_error *err)
         r = site->scheduler == HEC__LOCAL ? begin_here(run, (uint32_t)part, err)
                                           : hand_over(run, site, (uint32_t)part, err);
     return r;
+}
+
+/* Marks have whole seconds; what is handed over now has to be told from what came before. */
+static void next_second(void)
+{
+    int64_t now = hec__run_now_ms();
+
+    (void)poll(NULL, 0, (int)(1000 - now % 1000) + 1);
+}
+
+int hec_rundir_resume(hec_rundir *run, hec_error *err)
+{
+    HEC_AUTO(hec_jobs) jobs = NULL;
+    HEC_AUTO(hec_request) q = NULL;
+    HEC_AUTO(hec_site) site = NULL;
+    int state, r = hec_rundir_request(run, &q, &site, err);
+
+    if (r == 0)
+        r = hec_rundir_jobs(run, HEC_ASK_GENTLY, &jobs, NULL, err);
+    if (r < 0)
+        return r;
+    state = hec_jobs_state(jobs, NULL);
+    if (jobs->n && !hec_job_state_ended(state))
+        return hec__fail(err, HEC_EINVAL, 0, "the run %s is %s: there is nothing to resume",
+                         run->id, hec_job_state_word(state));
+    if (jobs->n && state == HEC_JOB_DONE)
+        return 0;
+    next_second();
+    r = hec_rundir_note(run, "resume", NULL, err);
+    if (r == 0)
+        r = hec_rundir_submit(run, site, err);
+    return r == 0 ? 1 : r;
 }
 
 int hec_rundir_begin(hec_rundir *run, hec_error *err)

@@ -148,6 +148,46 @@ is "$("$HEC" logs --index=5 "$id")" 5 'one of them'
 is "$(json_get json '[v["state"]] + [(j["index"], j["state"]) for j in v["jobs"]]')" \
     "['failed', (3, 'done'), (5, 'failed'), (7, 'done')]" 'and how each ended'
 
+# ---- again ----
+
+run "$HEC" diff "$id" "$id"
+is_status 0 'a run does not differ from itself'
+no_out 'in nothing'
+before=$(cat "runs/$id/marks/1.3")
+run "$HEC" resume "$id"
+is_status 0 'what failed is resumed'
+is "$(cat out)" "$id" 'in the same run'
+run "$HEC" wait --timeout=30s "$id"
+is_status 1 'it fails again'
+is "$(cat "runs/$id/marks/1.3")" "$before" 'what was done is not done again'
+is "$(grep -c begin "runs/$id/marks/1.5")" 2 'what failed is'
+id=$(submit --name=again --env=X=1 --after="$first" -- sh -c '[ -e mended ] && printf %s "$1" >last' sh "$(printf 'a
+bÿ')")
+run "$HEC" wait "$id"
+is_status 1 'a failure'
+touch mended
+second=$("$HEC" rerun "$id")
+run "$HEC" wait --timeout=20s "$second"
+is_status 0 'run again it is done'
+is "$(cat last)" "$(printf 'a
+bÿ')" 'with the same arguments to the byte'
+run "$HEC" diff "$id" "$second"
+is_status 1 'they differ'
+out_has '- "failed: exit status 1"' 'in how they ended'
+is "$(wc -l <out)" 6 'and that only one has to begin after another'
+"$HEC" resume "$id" >out
+run "$HEC" wait --timeout=20s "$id"
+is "$(cat out)" "$id: done" 'resumed, the first is done as well'
+run "$HEC" resume "$id"
+err_has 'nothing to resume' 'then there is no more'
+id=$(submit -- sleep 100)
+run "$HEC" resume "$id"
+is_status 2 'what runs is not resumed'
+"$HEC" cancel "$id"
+"$HEC" resume "$id" >out
+is "$(state "$id" | sed 's/running/waiting/; s/:.*//')" waiting 'what was cancelled can be'
+"$HEC" cancel "$id"
+
 # ---- where it lies, and what is refused ----
 
 id=$(submit --run-dir=here -- true)
