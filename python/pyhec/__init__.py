@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from ._errors import partial as partial
     from ._host import cpu_count as cpu_count
     from ._host import host as host
+    from ._job import Job as Job
+    from ._job import JobError as JobError
+    from ._job import map_jobs as map_jobs
+    from ._job import submit as submit
     from ._journal import ChangedCodeWarning as ChangedCodeWarning
     from ._journal import JournalInfo as JournalInfo
     from ._journal import journal_info as journal_info
@@ -67,6 +71,8 @@ _HOMES = {
     "CommandResult": "_commands",
     "Executor": "executor",
     "FileReadError": "_errors",
+    "Job": "_job",
+    "JobError": "_job",
     "JournalInfo": "_journal",
     "Memory": "_shared",
     "NoFilesError": "_errors",
@@ -97,11 +103,13 @@ _HOMES = {
     "host": "_host",
     "iter_commands": "_commands",
     "journal_info": "_journal",
+    "map_jobs": "_job",
     "map_native": "_native",
     "memory": "_shared",
     "partial": "_errors",
     "run_commands": "_commands",
     "start_method": "_start",
+    "submit": "_job",
     "sweep": "_sweep",
     "verdict": "_verdicts",
     "zeros": "_shared",

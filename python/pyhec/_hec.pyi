@@ -66,6 +66,32 @@ def job_parts(
     command: typing.Sequence[str | bytes | os.PathLike[typing.Any]],
     /,
 ) -> int: ...
+def run_plan(
+    site: str | bytes | os.PathLike[typing.Any] | None,
+    options: typing.Sequence[tuple[str, str | bytes]],
+    command: typing.Sequence[str | bytes | os.PathLike[typing.Any]],
+    path: str | bytes | os.PathLike[typing.Any] | None,
+    /,
+) -> tuple[str, str, str, str, int]: ...
+def run_submit(
+    run: str | bytes | os.PathLike[typing.Any],
+    site: str | bytes | os.PathLike[typing.Any] | None,
+    /,
+) -> None: ...
+def run_open(
+    name: str | bytes | os.PathLike[typing.Any], /
+) -> tuple[str, str, str, str, int]: ...
+def run_jobs(
+    run: str | bytes | os.PathLike[typing.Any], ask: int, /
+) -> tuple[
+    str,
+    str | None,
+    bool,
+    list[tuple[str | None, int, str, str | None, str | None, int, int, int, int]],
+]: ...
+def run_wait(run: str | bytes | os.PathLike[typing.Any], timeout_ms: int, /) -> bool: ...
+def run_cancel(run: str | bytes | os.PathLike[typing.Any], grace_ms: int, /) -> bool: ...
+def run_remove(run: str | bytes | os.PathLike[typing.Any], /) -> None: ...
 def job_check(
     site: str | bytes | os.PathLike[typing.Any] | None,
     options: typing.Sequence[tuple[str, str | bytes]],

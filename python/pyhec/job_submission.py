@@ -19,12 +19,14 @@ TYPE_CHECKING = False  # as in typing, without the milliseconds that its import 
 if TYPE_CHECKING:
     import typing
 
+    from ._job import Job
+
     Argument = typing.Union[str, bytes, os.PathLike[typing.Any]]
     Command = typing.Union[str, typing.Sequence[Argument]]
     Site = typing.Union[str, os.PathLike[typing.Any], None]
 
 __all__ = ["Finding", "check_job", "check_script", "generate_submission_script", "job_parts",
-           "list_sites", "read_site"]  # fmt: skip
+           "list_sites", "read_site", "submit_job"]  # fmt: skip
 
 #: Options that may be given many times; in Python as a list.
 _MANY = ("after", "module", "setup", "raw")
@@ -112,6 +114,33 @@ def job_parts(command: Command, *, site: Site = None, **options: typing.Any) -> 
     larger than the site takes at once.
     """
     return _hec.job_parts(site, _pairs(options), _command(command))
+
+
+def submit_job(
+    command: Command,
+    *,
+    site: Site = None,
+    run_dir: str | os.PathLike[typing.Any] | None = None,
+    **options: typing.Any,
+) -> Job:
+    """Submits a command as a batch job, as ``hec submit`` does; in the background where there is no
+    scheduler. Options as in ``generate_submission_script``; after may have jobs.
+
+    run_dir: the folder of the run, which must not exist yet. The Job has state, reason, stdout(),
+    stderr(), wait() and cancel(); a command has no result().
+    """
+    from ._job import Job, _after
+
+    if "after" in options:
+        options["after"] = _after(options["after"])
+    _, path, *_ = _hec.run_plan(site, _pairs(options), _command(command), run_dir)
+    try:
+        _hec.run_submit(path, site)
+    except BaseException:
+        if not _hec.run_jobs(path, 0)[3]:  # nobody has taken it
+            _hec.run_remove(path)
+        raise
+    return Job(path)
 
 
 def _findings(found: list[tuple[str, bool, int, str]]) -> list[Finding]:

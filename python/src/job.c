@@ -2,17 +2,11 @@
  *
  * Batch jobs: scripts and checks. Options come as pairs of text, as on a command line.
  */
-#include "state.h"
+#include "job.h"
 
 #include <stdlib.h>
 
-/* What the functions below are given: a site, options and a command, in C's terms. */
-typedef struct asked {
-    hec_site *site;
-    hec_request *request;
-} asked;
-
-static void asked_fini(asked *a)
+void job_asked_fini(job_asked *a)
 {
     hec_site_destroy(a->site);
     hec_request_destroy(a->request);
@@ -24,7 +18,7 @@ static const char *bytes_of(PyObject *o, PyObject **ret_owner)
     return PyUnicode_FSConverter(o, ret_owner) ? PyBytes_AS_STRING(*ret_owner) : NULL;
 }
 
-static int open_site(PyObject *name, hec_site **ret_site)
+int job_open_site(PyObject *name, hec_site **ret_site)
 {
     PyObject *owner = NULL;
     const char *text = NULL;
@@ -96,18 +90,18 @@ static int set_command(hec_request *request, PyObject *command)
     return r < 0 ? -1 : 0;
 }
 
-static int asked_init(asked *a, PyObject *site, PyObject *options, PyObject *command)
+int job_asked_init(job_asked *a, PyObject *site, PyObject *options, PyObject *command)
 {
     hec_error err = {0};
 
-    *a = (asked){0};
-    if (open_site(site, &a->site) < 0)
+    *a = (job_asked){0};
+    if (job_open_site(site, &a->site) < 0)
         return -1;
     if (hec_request_create(&a->request, &err) < 0)
         hecmod_raise(&err);
     else if (set_options(a->request, options) == 0 && set_command(a->request, command) == 0)
         return 0;
-    asked_fini(a);
+    job_asked_fini(a);
     return -1;
 }
 
@@ -119,18 +113,18 @@ PyObject *hecmod_job_script(PyObject *module, PyObject *args)
     unsigned int part;
     hec_error err = {0};
     char *script = NULL;
-    asked a;
+    job_asked a;
 
     (void)module;
     if (!PyArg_ParseTuple(args, "OOOI:job_script", &site, &options, &command, &part) ||
-        asked_init(&a, site, options, command) < 0)
+        job_asked_init(&a, site, options, command) < 0)
         return NULL;
     if (hec_script_write(a.request, a.site, part, &script, &err) < 0)
         hecmod_raise(&err);
     else
         text = PyUnicode_DecodeFSDefault(script);
     free(script);
-    asked_fini(&a);
+    job_asked_fini(&a);
     return text;
 }
 
@@ -139,15 +133,15 @@ PyObject *hecmod_job_parts(PyObject *module, PyObject *args)
     PyObject *site, *options, *command;
     hec_error err = {0};
     uint32_t parts = 0;
-    asked a;
+    job_asked a;
     int r;
 
     (void)module;
     if (!PyArg_ParseTuple(args, "OOO:job_parts", &site, &options, &command) ||
-        asked_init(&a, site, options, command) < 0)
+        job_asked_init(&a, site, options, command) < 0)
         return NULL;
     r = hec_script_parts(a.request, a.site, &parts, &err);
-    asked_fini(&a);
+    job_asked_fini(&a);
     return r < 0 ? hecmod_raise(&err) : PyLong_FromUnsignedLong(parts);
 }
 
@@ -181,17 +175,17 @@ PyObject *hecmod_job_check(PyObject *module, PyObject *args)
 {
     PyObject *site, *options, *command, *list;
     hec_error err = {0};
-    asked a;
+    job_asked a;
     int r = 0;
 
     (void)module;
     if (!PyArg_ParseTuple(args, "OOO:job_check", &site, &options, &command) ||
-        asked_init(&a, site, options, command) < 0)
+        job_asked_init(&a, site, options, command) < 0)
         return NULL;
     list = PyList_New(0);
     if (list)
         r = hec_request_check(a.request, a.site, add_finding, &list, &err);
-    asked_fini(&a);
+    job_asked_fini(&a);
     return findings(list, r, &err);
 }
 
@@ -205,7 +199,7 @@ PyObject *hecmod_script_check(PyObject *module, PyObject *args)
     (void)module;
     if (!PyArg_ParseTuple(args, "OO&:script_check", &name, PyUnicode_FSConverter, &path))
         return NULL;
-    if (open_site(name, &site) < 0) {
+    if (job_open_site(name, &site) < 0) {
         Py_DECREF(path);
         return NULL;
     }
@@ -227,7 +221,7 @@ PyObject *hecmod_site_json(PyObject *module, PyObject *name)
     char *json = NULL;
 
     (void)module;
-    if (open_site(name, &site) < 0)
+    if (job_open_site(name, &site) < 0)
         return NULL;
     if (hec_site_json(site, &json, &err) < 0)
         hecmod_raise(&err);

@@ -341,6 +341,15 @@ PyObject *hecmod_script_check(PyObject *module, PyObject *args);
 PyObject *hecmod_site_json(PyObject *module, PyObject *name);
 PyObject *hecmod_sites(PyObject *module, PyObject *unused);
 
+/* rundir.c */
+PyObject *hecmod_run_plan(PyObject *module, PyObject *args);
+PyObject *hecmod_run_submit(PyObject *module, PyObject *args);
+PyObject *hecmod_run_open(PyObject *module, PyObject *name);
+PyObject *hecmod_run_jobs(PyObject *module, PyObject *args);
+PyObject *hecmod_run_wait(PyObject *module, PyObject *args);
+PyObject *hecmod_run_cancel(PyObject *module, PyObject *args);
+PyObject *hecmod_run_remove(PyObject *module, PyObject *name);
+
 /* time.c */
 
 /* When the tasks of this process have to be over because the batch system ends the job; asked once.
