@@ -568,6 +568,8 @@ int map_run_all(const map_options *o)
         r = show_commands(&run, &err);
     if (r < 0) {
         r = out_error("run anything", &err);
+        if (run.stream)
+            map_dir_end(&run, r, NULL);
         close_all(&run);
         return r;
     }
