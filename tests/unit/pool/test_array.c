@@ -3,10 +3,10 @@
  * Shared arrays: their references, what their memory figures say, when a piece of the file is used
  * again, and what forked children and other threads may do meanwhile.
  */
+#include "ended.h"
 #include "tap.h"
 
 #include "pool/array.h"
-#include "sys/child.h"
 #include "sys/clock.h"
 #include "sys/shm.h"
 
@@ -185,8 +185,7 @@ static void small_files(void)
                hec__array_limit() == 8 * MIB && now().arrays == 1;
         _exit(good ? 0 : 1);
     }
-    hec__child_reap(&child, true, &status);
-    hec__child_forget(&child);
+    status = ended(&child);
     ok(status == 0, "a limit on the size of files is an error and not a signal");
 }
 
@@ -226,8 +225,7 @@ static void inherited(void)
     memset(hec_array_data(b), 'b', MIB);
     close(gate[0]);
     close(gate[1]);
-    hec__child_reap(&child, true, &status);
-    hec__child_forget(&child);
+    status = ended(&child);
     ok(status == 0, "the child sees what was there, and its unref does nothing");
     hec_array_unref(b);
     m = now();
@@ -338,8 +336,7 @@ static void many_sizes(void)
         }
         _exit(good && now().arrays == 0 && now().held == 0 ? 0 : 1);
     }
-    hec__child_reap(&child, true, &status);
-    hec__child_forget(&child);
+    status = ended(&child);
     ok(status == 0, "three thousand arrays of 1,500 sizes, one after the other, fit into 256 MiB");
 }
 

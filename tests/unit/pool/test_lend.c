@@ -3,11 +3,11 @@
  * Leases: arrays and views that a receiver sees without a copy, how they come back, what the end of
  * either side leaves, and which refs are no leases.
  */
+#include "ended.h"
 #include "tap.h"
 
 #include "pool/array.h"
 #include "pool/message.h"
-#include "sys/child.h"
 #include "sys/shm.h"
 
 #include <hec/pool.h>
@@ -217,8 +217,7 @@ static void arrays_of_others(void)
         set(&g);
         _exit(hec_outbox_lend_array(&g.outbox, a, 0, 1, HEC_LEND_SHARED, NULL) == 0 ? 0 : 1);
     }
-    hec__child_reap(&child, true, &status);
-    hec__child_forget(&child);
+    status = ended(&child);
     ok(status == 0, "nobody lends an array that is his parent's");
     hec_array_unref(a);
 }
@@ -246,8 +245,7 @@ static void death_of_a_receiver(void)
         ((char *)v.data)[0] = '!';
         _exit(0);
     }
-    hec__child_reap(&child, true, &status);
-    hec__child_forget(&child);
+    status = ended(&child);
     ok(status == 0 && ((char *)hec_array_data(a))[5] == '!', "another process writes to an array");
     hec_array_unref(a);
     hec__store_bury(&g.parent, 0);
@@ -531,8 +529,7 @@ static void pages_that_are_clean(void)
             continue;
         _exit(hec__shm_is_clean(p + 2 * page, page) ? 1 : 0);
     }
-    hec__child_reap(&child, true, &status);
-    hec__child_forget(&child);
+    status = ended(&child);
     ok(status == 0, "where the system does not tell, nothing is clean");
     munmap(p, size);
     hec_array_unref(a);
