@@ -33,6 +33,9 @@ void hec__call_addf(hec__call *c, const char *fmt, ...) __attribute__((format(pr
  */
 int hec__job_id_check(enum hec__scheduler scheduler, const char *id, hec_error *err);
 
+/* ID OPTION... of many jobs: "--jobs=1,2,3". */
+void hec__call_list(hec__call *c, const char *prefix, const char *const *ids, size_t n);
+
 /* ---- what came back ---- */
 
 struct hec_jobs {
@@ -42,6 +45,13 @@ struct hec_jobs {
 };
 
 HEC_AUTO_DEFINE(hec_jobs, hec_jobs_destroy)
+
+/* Whether a job has ended by itself, and it is not known with which status. */
+static inline bool hec__job_is_open(const hec_job *job)
+{
+    return (job->state == HEC_JOB_DONE || job->state == HEC_JOB_FAILED) && job->exit_code < 0 &&
+           !job->signal;
+}
 
 /* An empty answer; NULL without memory. */
 hec_jobs *hec__jobs_create(void);
@@ -85,10 +95,13 @@ typedef struct hec__adapter {
     void (*history)(hec__call *c, const hec_site *site, const char *const *ids, size_t n);
     hec__read_jobs *read_history;
     size_t history_each;
+    bool forgets_elements; /* of an array, one by one: while others run, some are only in there */
 
-    /* About one job, more than the query tells: why it waits, or how it ended. NULL: nothing. */
-    void (*detail)(hec__call *c, const hec_site *site, const char *id);
+    /* About jobs that it knows, `detail_each` at a time, more than the query tells: why they wait,
+     * or how they ended. NULL: there is nothing more. */
+    void (*detail)(hec__call *c, const hec_site *site, const char *const *ids, size_t n);
     hec__read_jobs *read_detail;
+    size_t detail_each;
     /* Whether a record lacks what the detail would tell. */
     bool (*wants_detail)(const hec_job *job);
 
@@ -108,6 +121,7 @@ typedef struct hec__adapter {
 /* NULL of HEC__LOCAL. */
 const hec__adapter *hec__adapter_of(enum hec__scheduler scheduler);
 
-extern const hec__adapter hec__slurm_adapter;
+extern const hec__adapter hec__slurm_adapter, hec__sge_adapter, hec__pbs_adapter,
+    hec__torque_adapter, hec__lsf_adapter;
 
 #endif

@@ -74,6 +74,19 @@ void hec__call_addf(hec__call *c, const char *fmt, ...)
         free(text);
 }
 
+void hec__call_list(hec__call *c, const char *prefix, const char *const *ids, size_t n)
+{
+    HEC_AUTO_STRBUF list;
+
+    hec__strbuf_init(&list);
+    for (size_t i = 0; i < n; i++)
+        hec__strbuf_addf(&list, "%s%s", i ? "," : "", ids[i]);
+    if (list.failed)
+        c->failed = true;
+    else
+        hec__call_addf(c, "%s%s", prefix, list.data);
+}
+
 /* ---- running them ---- */
 
 /* Whether a text has one of several words in it. */
@@ -260,14 +273,8 @@ static size_t records_of(const query *q, const char *id, size_t from)
     return n;
 }
 
-static bool is_open(const hec_job *job)
-{
-    return hec_job_state_ended(job->state) && job->state != HEC_JOB_OUT_OF_MEMORY &&
-           job->exit_code < 0 && !job->signal;
-}
-
 /* The ids of which the accounting may know more: of which there is no record, or an end without
- * how it came to it. */
+ * how it came to it, or only some elements. */
 static const char **forgotten(query *q, size_t *ret_n)
 {
     const char **ids = hec__arena_alloc(&q->arena, (q->n + 1) * sizeof *ids);
@@ -278,7 +285,8 @@ static const char **forgotten(query *q, size_t *ret_n)
         bool wanted = n == 0;
 
         for (size_t k = at; k < at + n; k++)
-            wanted = wanted || is_open(&q->jobs->all[k]);
+            wanted = wanted || hec__job_is_open(&q->jobs->all[k]) ||
+                     (q->adapter->forgets_elements && q->jobs->all[k].index >= 0);
         at += n;
         if (wanted)
             ids[count++] = q->ids[i];
@@ -307,23 +315,32 @@ static int ask_history(query *q, hec_error *err)
     return hec__jobs_settle(q->jobs, q->ids, q->n, err);
 }
 
+/* The ids of jobs of which there is more to be told. */
+static const char **in_detail(query *q, size_t *ret_n)
+{
+    const char **ids = hec__arena_alloc(&q->arena, (q->n + 1) * sizeof *ids);
+    size_t count = 0;
+
+    for (size_t i = 0; ids && i < q->jobs->n; i++) {
+        const hec_job *job = &q->jobs->all[i];
+
+        if (q->adapter->wants_detail(job) && (!count || ids[count - 1] != job->id))
+            ids[count++] = job->id;
+    }
+    *ret_n = count;
+    return ids;
+}
+
 static int ask_details(query *q, hec_error *err)
 {
-    size_t known = q->jobs->n, asked = 0;
-    const char *last = NULL;
+    size_t n, each = q->adapter->detail_each, asked = 0;
+    const char **ids = q->adapter->detail ? in_detail(q, &n) : NULL;
 
-    if (!q->adapter->detail)
-        return 0;
-    for (size_t i = 0; i < known && asked < DETAILS; i++) {
-        const char *id = q->jobs->all[i].id;
+    for (size_t i = 0; ids && i < n && asked < DETAILS; i += each, asked++) {
         hec__call c = {.arena = &q->arena};
         int r;
 
-        if (id == last || !q->adapter->wants_detail(&q->jobs->all[i]))
-            continue;
-        last = id;
-        asked++;
-        q->adapter->detail(&c, q->site, id);
+        q->adapter->detail(&c, q->site, ids + i, n - i < each ? n - i : each);
         r = ask(q, &c, q->adapter->read_detail, err);
         if (r == HEC_ENOMEM || r == HEC_EINTR)
             return r;

@@ -28,7 +28,9 @@ const char *hec_job_state_word(int state)
 const hec__adapter *hec__adapter_of(enum hec__scheduler scheduler)
 {
     static const hec__adapter *const all[HEC__N_SCHEDULERS] = {
-        [HEC__SLURM] = &hec__slurm_adapter,
+        [HEC__SLURM] = &hec__slurm_adapter, [HEC__SGE] = &hec__sge_adapter,
+        [HEC__PBS] = &hec__pbs_adapter,     [HEC__TORQUE] = &hec__torque_adapter,
+        [HEC__LSF] = &hec__lsf_adapter,
     };
 
     return all[scheduler];
@@ -206,23 +208,36 @@ static bool is_superseded(const placed *sorted, size_t n, size_t i)
     return i < n && sorted[i].rank == rank;
 }
 
+/* Why an array waits is why its elements do. */
+static void explain(hec_job *element, const hec_job *whole)
+{
+    if (element->state != HEC_JOB_WAITING || element->reason)
+        return;
+    element->reason = whole->reason;
+    element->stuck = element->stuck || whole->stuck;
+}
+
 /* Writes the records back, ordered and each once. */
 static void unite(hec_jobs *jobs, const placed *sorted, size_t n, const char *const *ids)
 {
-    const placed *last = NULL;
+    const placed *last = NULL, *whole = NULL;
     size_t count = 0;
 
     for (size_t i = 0; i < n; i++) {
         const placed *p = &sorted[i];
 
-        if (is_superseded(sorted, n, i))
+        if (is_superseded(sorted, n, i)) {
+            whole = p;
             continue;
+        }
         if (last && p->rank == last->rank && p->job.index == last->job.index) {
             merge(&jobs->all[count - 1], &p->job);
             continue;
         }
         last = p;
         jobs->all[count] = p->job;
+        if (whole && whole->rank == p->rank)
+            explain(&jobs->all[count], &whole->job);
         jobs->all[count++].id = ids[p->rank];
     }
     jobs->n = count;

@@ -90,27 +90,112 @@ static int digits(const char *s, int n)
     return v;
 }
 
-int64_t hec__read_time(hec__slice s)
+bool hec__read_signed(hec__slice s, int32_t *ret)
 {
-    struct tm tm = {.tm_isdst = -1};
-    int64_t v = hec__read_number(s);
+    bool negative;
+    uint64_t v;
+
+    s = hec__read_trim(s);
+    negative = s.n && *s.s == '-';
+    if (negative) {
+        s.s++;
+        s.n--;
+    }
+    if (!s.n || *s.s < '0' || *s.s > '9' || !hec__slice_uint(s, INT32_MAX, &v))
+        return false;
+    *ret = negative ? -(int32_t)v : (int32_t)v;
+    return true;
+}
+
+/* ---- times ---- */
+
+/* January is 0; -1: none of them. */
+static int month(const char *s)
+{
+    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+    for (int i = 0; i < 12; i++)
+        if (memcmp(names + (size_t)i * 3, s, 3) == 0)
+            return i;
+    return -1;
+}
+
+/* "HH:MM:SS" at s. */
+static void set_clock(struct tm *tm, const char *s)
+{
+    tm->tm_hour = s[2] == ':' ? digits(s, 2) : -1;
+    tm->tm_min = s[5] == ':' ? digits(s + 3, 2) : -1;
+    tm->tm_sec = digits(s + 6, 2);
+}
+
+static int64_t seconds_of(struct tm *tm)
+{
     time_t t;
 
+    if (tm->tm_year < 0 || tm->tm_mon < 0 || tm->tm_mday < 1 || tm->tm_hour < 0 || tm->tm_min < 0 ||
+        tm->tm_sec < 0)
+        return 0;
+    tm->tm_isdst = -1;
+    t = mktime(tm);
+    return t > 0 ? (int64_t)t : 0;
+}
+
+/* A day of the month, with a blank or a zero in front. */
+static int day(const char *s)
+{
+    return s[0] == ' ' ? digits(s + 1, 1) : digits(s, 2);
+}
+
+int64_t hec__read_time(hec__slice s)
+{
+    struct tm tm = {.tm_year = -1};
+    int64_t v;
+
+    s = hec__read_trim(s);
+    v = hec__read_number(s);
     if (v >= 0)
         return v;
-    if (s.n != 19 || s.s[4] != '-' || s.s[7] != '-' || s.s[13] != ':' || s.s[16] != ':')
+    if (s.n == 19 && s.s[4] == '-' && s.s[7] == '-') {
+        tm.tm_year = digits(s.s, 4) - 1900;
+        tm.tm_mon = digits(s.s + 5, 2) - 1;
+        tm.tm_mday = digits(s.s + 8, 2);
+        set_clock(&tm, s.s + 11);
+    } else if (s.n == 24 && s.s[3] == ' ' && s.s[19] == ' ') {
+        tm.tm_year = digits(s.s + 20, 4) - 1900;
+        tm.tm_mon = month(s.s + 4);
+        tm.tm_mday = day(s.s + 8);
+        set_clock(&tm, s.s + 11);
+    } else if (s.n >= 19 && s.s[2] == '/' && s.s[5] == '/') {
+        tm.tm_year = digits(s.s + 6, 4) - 1900;
+        tm.tm_mon = digits(s.s, 2) - 1;
+        tm.tm_mday = digits(s.s + 3, 2);
+        set_clock(&tm, s.s + 11);
+    }
+    return seconds_of(&tm);
+}
+
+int64_t hec__read_recent(hec__slice s, int64_t now)
+{
+    time_t t = (time_t)now;
+    struct tm today, tm;
+    int64_t found = 0;
+
+    s = hec__read_trim(s);
+    if (s.n < 12 || s.s[3] != ' ' || !localtime_r(&t, &today))
         return 0;
-    tm.tm_year = digits(s.s, 4) - 1900;
-    tm.tm_mon = digits(s.s + 5, 2) - 1;
-    tm.tm_mday = digits(s.s + 8, 2);
-    tm.tm_hour = digits(s.s + 11, 2);
-    tm.tm_min = digits(s.s + 14, 2);
-    tm.tm_sec = digits(s.s + 17, 2);
-    if (tm.tm_year < 0 || tm.tm_mon < 0 || tm.tm_mday < 0 || tm.tm_hour < 0 || tm.tm_min < 0 ||
-        tm.tm_sec < 0)
-        return 0;
-    t = mktime(&tm);
-    return t > 0 ? (int64_t)t : 0;
+    for (int back = 0; back < 2; back++) {
+        char clock[9];
+
+        memcpy(clock, s.s + 7, 5);
+        memcpy(clock + 5, ":00", 4);
+        tm = (struct tm){.tm_year = today.tm_year - back, .tm_mon = month(s.s)};
+        tm.tm_mday = day(s.s + 4);
+        set_clock(&tm, clock);
+        found = seconds_of(&tm);
+        if (found <= now + 86400)
+            return found;
+    }
+    return found;
 }
 
 uint64_t hec__read_bytes(hec__slice s, uint64_t unit)
@@ -142,6 +227,8 @@ double hec__read_seconds(hec__slice s)
     int parts = 0;
 
     s = hec__read_trim(s);
+    if (s.n && s.s[s.n - 1] == 's')
+        s.n--;
     for (;;) {
         size_t n = real_number(s, &v);
 

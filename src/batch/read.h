@@ -23,18 +23,25 @@ hec__slice hec__read_trim(hec__slice s);
 /* Whether it contains a text. */
 bool hec__read_has(hec__slice s, const char *text);
 
-/* Seconds since the epoch: such a number, or "2026-11-28T07:15:30" of this machine's zone. 0: not
- * known. */
+/* Seconds since the epoch: such a number, or of this machine's zone "2026-11-28T07:15:30",
+ * "Sat Nov 28 07:15:30 2026" or "11/28/2026 07:15:30". 0: not known. */
 int64_t hec__read_time(hec__slice s);
+
+/* "Nov 28 07:15" of the year in which it was last, seen from `now`, which is in seconds since the
+ * epoch. 0: not known. */
+int64_t hec__read_recent(hec__slice s, int64_t now);
 
 /* Bytes: "1024K", "1.50G", "200mb", "5.2 Gbytes", in powers of 1024; a number alone is `unit`
  * bytes. 0: not known. */
 uint64_t hec__read_bytes(hec__slice s, uint64_t unit);
 
-/* Seconds: "1-02:03:04", "02:03:04", "03:04.567", "12.5". -1: not known. */
+/* Seconds: "1-02:03:04", "02:03:04", "03:04.567", "12.5", "12.5s". -1: not known. */
 double hec__read_seconds(hec__slice s);
 
 /* A whole number from 0 on; -1: it is none. */
 int64_t hec__read_number(hec__slice s);
+
+/* The same with a sign; false where it is none. */
+bool hec__read_signed(hec__slice s, int32_t *ret);
 
 #endif

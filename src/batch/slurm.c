@@ -8,7 +8,6 @@
 #include "batch/read.h"
 
 #include "base/error.h"
-#include "base/strbuf.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -111,7 +110,8 @@ static void set_state(hec_jobs *jobs, hec_job *job, hec__slice word)
 
 static void set_reason(hec_jobs *jobs, hec_job *job, hec__slice reason)
 {
-    if (hec__slice_is(reason, "None") || hec__slice_is(reason, "(null)"))
+    if (hec__slice_is(reason, "None") || hec__slice_is(reason, "(null)") ||
+        job->state == HEC_JOB_DONE)
         return;
     job->reason = hec__jobs_text(jobs, reason);
     if (job->state != HEC_JOB_WAITING)
@@ -121,7 +121,8 @@ static void set_reason(hec_jobs *jobs, hec_job *job, hec__slice reason)
             job->stuck = 1;
 }
 
-/* "1:0", "0:9". For out of memory, Slurm says 0:125, which is no signal. */
+/* "1:0", "0:9". For out of memory, Slurm says 0:125, which is no signal; for what it has ended
+ * itself often 0:0, which is no success. */
 static void set_exit(hec_job *job, hec__slice code)
 {
     hec__slice status, sig;
@@ -130,10 +131,12 @@ static void set_exit(hec_job *job, hec__slice code)
     if (!hec_job_state_ended(job->state) || !hec__read_field(&code, ':', &status) ||
         hec__read_number(status) < 0)
         return;
+    job->exit_code = -1;
+    job->signal = 0;
     signal = hec__read_field(&code, ':', &sig) ? hec__read_number(sig) : 0;
     if (signal > 0 && signal < 65)
         job->signal = (int32_t)signal;
-    else if (signal <= 0 && job->state != HEC_JOB_OUT_OF_MEMORY)
+    else if (signal <= 0 && (job->state == HEC_JOB_DONE || job->state == HEC_JOB_FAILED))
         job->exit_code = (int32_t)(hec__read_number(status) & 0xff);
 }
 
@@ -164,24 +167,10 @@ static void begin(hec__call *c, const hec_site *site, const char *program)
         hec__call_addf(c, "--clusters=%s", site->cluster);
 }
 
-static void add_list(hec__call *c, const char *option, const char *const *ids, size_t n)
-{
-    HEC_AUTO_STRBUF list;
-
-    hec__strbuf_init(&list);
-    for (size_t i = 0; i < n; i++)
-        hec__strbuf_addf(&list, "%s%s", i ? "," : "", ids[i]);
-    if (list.failed)
-        c->failed = true;
-    else
-        hec__call_addf(c, "%s%s", option, list.data);
-}
-
 static void submit(hec__call *c, const hec_site *site, const char *script)
 {
     begin(c, site, "sbatch");
     hec__call_add(c, "--parsable");
-    hec__call_add(c, "--");
     hec__call_add(c, script);
 }
 
@@ -208,7 +197,7 @@ static void query(hec__call *c, const hec_site *site, const char *const *ids, si
     hec__call_add(c, "--noheader");
     hec__call_add(c, "--array");
     hec__call_add(c, "--states=all");
-    add_list(c, "--jobs=", ids, n);
+    hec__call_list(c, "--jobs=", ids, n);
     hec__call_add(c, "--format=%F|%K|%T|%V|%S|%e|%C|%N|%r");
     c->changes = plain;
 }
@@ -219,26 +208,25 @@ static void history(hec__call *c, const hec_site *site, const char *const *ids, 
     hec__call_add(c, "--noheader");
     hec__call_add(c, "--parsable2");
     hec__call_add(c, "--noconvert");
-    add_list(c, "--jobs=", ids, n);
+    hec__call_list(c, "--jobs=", ids, n);
     hec__call_add(c, "--format=JobID,State,ExitCode,Submit,Start,End,AllocCPUS,NodeList,MaxRSS,"
                      "TotalCPU");
     c->changes = plain;
 }
 
-static void detail(hec__call *c, const hec_site *site, const char *id)
+static void detail(hec__call *c, const hec_site *site, const char *const *ids, size_t n)
 {
     begin(c, site, "scontrol");
     hec__call_add(c, "--oneliner");
     hec__call_add(c, "show");
     hec__call_add(c, "job");
-    hec__call_add(c, id);
+    hec__call_list(c, "", ids, n);
     c->changes = plain;
 }
 
 static bool wants_detail(const hec_job *job)
 {
-    return hec_job_state_ended(job->state) && job->exit_code < 0 && !job->signal &&
-           job->state != HEC_JOB_OUT_OF_MEMORY;
+    return hec__job_is_open(job);
 }
 
 static void add_refs(hec__call *c, const hec_job_ref *jobs, size_t n)
@@ -404,6 +392,8 @@ static int read_shown(hec_jobs *jobs, const char *out, hec_error *err)
         index = value_of(head, " ArrayTaskId=");
         if (!id.s)
             id = value_of(head, "JobId=");
+        if (hec__read_number(id) < 0)
+            continue;
         job = hec__jobs_of(jobs, id, hec__read_number(index));
         if (!job)
             return no_memory(err);
@@ -425,8 +415,10 @@ const hec__adapter hec__slurm_adapter = {
     .history = history,
     .read_history = read_accounting,
     .history_each = 1000,
+    .forgets_elements = true,
     .detail = detail,
     .read_detail = read_shown,
+    .detail_each = 1,
     .wants_detail = wants_detail,
     .cancel = cancel,
     .hold = hold,

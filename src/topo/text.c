@@ -29,14 +29,14 @@ hec__slice hec__slice_of(const char *s)
 
 bool hec__slice_is(hec__slice a, const char *s)
 {
-    return a.n == strlen(s) && memcmp(a.s, s, a.n) == 0;
+    return a.n == strlen(s) && (a.n == 0 || memcmp(a.s, s, a.n) == 0);
 }
 
 bool hec__slice_starts(hec__slice a, const char *prefix)
 {
     size_t n = strlen(prefix);
 
-    return a.n >= n && memcmp(a.s, prefix, n) == 0;
+    return a.n >= n && (n == 0 || memcmp(a.s, prefix, n) == 0);
 }
 
 bool hec__slice_until(hec__slice *rest, char sep, hec__slice *ret)

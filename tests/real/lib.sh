@@ -22,17 +22,16 @@ bail() {
 # wait_for SECONDS WHAT COMMAND...: until the command succeeds. What it waits for happens by
 # itself; looking for it often costs little here, since nobody else uses this cluster.
 wait_for() {
-    wf_left=$(($1 * 10))
+    wf_until=$(($(date +%s) + $1))
     wf_what=$2
     shift 2
     while ! "$@" >"$REAL/wait.log" 2>&1; do
-        wf_left=$((wf_left - 1))
-        if [ "$wf_left" -le 0 ]; then
+        if [ "$(date +%s)" -gt "$wf_until" ]; then
             note "waited in vain for $wf_what:"
             sed 's/^/#   /' "$REAL/wait.log"
             return 1
         fi
-        sleep 0.1
+        sleep 0.2
     done
 }
 
