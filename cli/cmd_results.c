@@ -248,7 +248,9 @@ static int one_row(results *r, const run_row *row, each *what, hec_error *err)
     free(json);
     r->task.row = row;
     r->task.number = row->task;
-    return what(r, err);
+    e = what(r, err);
+    r->task.row = NULL; /* the caller's */
+    return e;
 }
 
 /* Each task that there is; of a run with a plan each row of it, also those that were not run. */

@@ -86,16 +86,19 @@ void run_rows_close(run_rows *rows)
     free(rows);
 }
 
-static bool read_key(const char *text, unsigned char key[HEC_KEY_SIZE])
+bool run_hex(const char *text, unsigned char *ret, size_t n)
 {
-    for (size_t i = 0; i < HEC_KEY_SIZE; i++) {
-        unsigned v;
+    static const char digits[] = "0123456789abcdef";
 
-        if (sscanf(text + 2 * i, "%2x", &v) != 1)
+    for (size_t i = 0; i < n; i++) {
+        const char *high = text[2 * i] ? strchr(digits, text[2 * i]) : NULL;
+        const char *low = high && text[2 * i + 1] ? strchr(digits, text[2 * i + 1]) : NULL;
+
+        if (!high || !low)
             return false;
-        key[i] = (unsigned char)v;
+        ret[i] = (unsigned char)((high - digits) * 16 + (low - digits));
     }
-    return true;
+    return text[2 * n] == '\0';
 }
 
 static const char *text_of(const hec_value *map, const char *key)
@@ -137,8 +140,7 @@ int run_rows_next(run_rows *rows, run_row *ret, hec_error *err)
                     .id = text_of(map, "id"),
                     .file = text_of(map, "file"),
                     .params = hec_value_get(map, "parameters")};
-    if (!key || strlen(key) != 2 * HEC_KEY_SIZE || !read_key(key, row.key) || !row.id ||
-        !row.file || !row.params)
+    if (!key || !run_hex(key, row.key, HEC_KEY_SIZE) || !row.id || !row.file || !row.params)
         return hec__fail(err, HEC_EFORMAT, 0, "line %llu of the rows of the run is damaged",
                          (unsigned long long)rows->n);
     *ret = row;

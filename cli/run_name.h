@@ -36,6 +36,9 @@ void run_rows_close(run_rows *rows); /* NULL is fine */
 /* 1, or 0 at the end. HEC_EFORMAT: the file is damaged. HEC_EIO, HEC_ENOMEM. */
 int run_rows_next(run_rows *rows, run_row *ret, hec_error *err);
 
+/* The bytes of 2 * n hexadecimal digits. False: the text has others, or not so many. */
+bool run_hex(const char *text, unsigned char *ret, size_t n);
+
 /* Writes a row, as a line. */
 void run_row_write(const run_row *row, const char *json, hec__strbuf *out);
 

@@ -63,12 +63,8 @@ static int add(marks *m, const char *id, const char *file, uint64_t row, hec_err
     }
     k = &m->list[m->n++];
     *k = (mark){.row = row, .file = hash(file)};
-    for (size_t i = 0; i < ID_SIZE; i++) {
-        unsigned v = 0;
-
-        if (sscanf(id + 2 * i, "%2x", &v) == 1)
-            k->id[i] = (unsigned char)v;
-    }
+    if (!run_hex(id, k->id, ID_SIZE)) /* of a run that somebody has changed: it is none of ours */
+        memset(k->id, 0, ID_SIZE);
     return 0;
 }
 

@@ -266,7 +266,7 @@ static int read_key(reader *p, hec_value *key)
     const char *at = p->s;
     int r = *p->s == '"' ? read_string(p, key) : fail_at(p, p->s, "here a key in quotes has to be");
 
-    for (size_t i = 0; r == 0 && i < l->n; i++)
+    for (size_t i = 0; r == 0 && key->as.text && i < l->n; i++)
         if (strcmp(l->members[i].key.as.text, key->as.text) == 0)
             return fail_at(p, at, "a key that is there twice");
     if (r == 0 && l->n == MEMBERS_MAX)

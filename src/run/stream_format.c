@@ -15,6 +15,8 @@
 
 static const unsigned char file_magic[8] = {0x89, 'H', 'E', 'C', 'S', '\r', '\n', 0x1a};
 
+static const unsigned char record_magic[HEC__SMAGIC_SIZE] = {'h', 'e', 'c', 's'};
+
 void hec__sfile_put(unsigned char to[HEC__SFILE_SIZE], const unsigned char id[16], uint64_t time_ns)
 {
     memset(to, 0, HEC__SFILE_SIZE);
@@ -42,7 +44,7 @@ int hec__sfile_get(const unsigned char from[HEC__SFILE_SIZE], uint64_t *ret_seed
 void hec__shead_put(unsigned char *to, const hec__shead *h, uint64_t seed, uint64_t at)
 {
     memset(to, 0, HEC__SHEAD_SIZE);
-    memcpy(to, HEC__SMAGIC, HEC__SMAGIC_SIZE);
+    memcpy(to, record_magic, sizeof record_magic);
     to[4] = h->kind;
     to[5] = h->stream;
     hec__put32(to + 8, h->attempt);
@@ -56,7 +58,7 @@ void hec__shead_put(unsigned char *to, const hec__shead *h, uint64_t seed, uint6
 
 bool hec__shead_get(const unsigned char *from, uint64_t seed, uint64_t at, hec__shead *ret)
 {
-    if (memcmp(from, HEC__SMAGIC, HEC__SMAGIC_SIZE) != 0 ||
+    if (memcmp(from, record_magic, sizeof record_magic) != 0 ||
         hec__get64(from + 56) != hec__hash64(from, 56, seed ^ at))
         return false;
     *ret = (hec__shead){.kind = from[4],
