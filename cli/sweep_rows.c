@@ -11,6 +11,7 @@
 #include "run_name.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,6 +251,16 @@ static int write_rows(map_run *run, FILE *f, marks *now, counts *c, hec_error *e
     return r < 0 ? r : sweep_plan_rewind(run->o->plan, err);
 }
 
+static FILE *open_new(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (fd >= 0 && !f)
+        close(fd);
+    return f;
+}
+
 int sweep_rows_begin(map_run *run, hec_error *err)
 {
     marks old __attribute__((cleanup(free_marks))) = {0};
@@ -268,7 +279,7 @@ int sweep_rows_begin(map_run *run, hec_error *err)
         r = run_name_file(run->dir, "rows.new", &made, err);
     if (r == 0 && read_old(run, &old, err) < 0)
         old.n = 0; /* damaged: nothing is compared with it, and it is replaced */
-    f = r == 0 ? fopen(made.data, "we") : NULL;
+    f = r == 0 ? open_new(made.data) : NULL;
     if (r == 0 && !f)
         r = hec__fail(err, HEC_EIO, errno, "cannot write '%.160s'", made.data);
     if (r == 0)

@@ -137,6 +137,8 @@ rows
 run.yaml
 state' 'nothing else is left in a run'
 
+is "$(find runs -type f -perm /077)" '' 'and all of it is for this user alone'
+
 # The machinery is that of hec map.
 sweep --run opts -j 1 --retries 1 --timeout 0.3 --joblog log --results files params.csv -- \
     sh -c 'echo {lr} >>tries; test {depth} = 3 || sleep 1000.7'
