@@ -78,8 +78,10 @@ static void print_view(const run_view *v)
             "  took:     %s%s\n",
             out_seconds((unsigned long long)((ended ? ended : now) - started), took, sizeof took),
             ended ? "" : " so far");
+    /* The elements of an array are of one job. */
     for (size_t i = 0; i < v->n && v->n <= 8; i++)
-        if (v->all[i].id)
+        if (v->all[i].id &&
+            (i == 0 || !v->all[i - 1].id || strcmp(v->all[i].id, v->all[i - 1].id) != 0))
             printf("  job:      %s\n", v->all[i].id);
     printf("  folder:   %s\n", hec_rundir_path(v->run));
     if (v->n && !hec_job_state_ended(v->state) && now - v->as_of / 1000 > 5)
