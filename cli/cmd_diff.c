@@ -2,6 +2,7 @@
  *
  * hec diff: in what two runs differ: what was asked, and how they ended.
  */
+#include "code.h"
 #include "exit.h"
 #include "out.h"
 #include "run.h"
@@ -87,6 +88,26 @@ static void compare_asked(differences *d)
             compare(d, b->as.members[i].key.as.text);
 }
 
+/* A file of the code that differs. */
+static void tell_file(void *ctx, const char *path, const char *a, const char *b)
+{
+    hec__strbuf what, first, second;
+    hec__json j;
+
+    hec__strbuf_init(&what);
+    hec__strbuf_init(&first);
+    hec__strbuf_init(&second);
+    hec__strbuf_addf(&what, "code/%s", path);
+    hec__json_init(&j, &first);
+    hec__json_str(&j, a);
+    hec__json_init(&j, &second);
+    hec__json_str(&j, b);
+    tell(ctx, what.data, a ? first.data : NULL, b ? second.data : NULL);
+    hec__strbuf_fini(&what);
+    hec__strbuf_fini(&first);
+    hec__strbuf_fini(&second);
+}
+
 /* "failed: exit status 3", as a JSON string. */
 static void add_end(hec__strbuf *out, const run_view *v)
 {
@@ -139,6 +160,7 @@ static int run_diff(const opt_args *args)
     hec__json_key(&j, "differences"), hec__json_open(&j, '[');
     d = (differences){.a = a, .b = b, .json = args->values[OPT_JSON] ? &j : NULL};
     compare_asked(&d);
+    code_compare(a.run, b.run, tell_file, &d);
     compare_ends(&d);
     hec__json_close(&j);
     hec__json_close(&j);

@@ -20,15 +20,18 @@ static int run_rerun(const opt_args *args)
     hec_rundir *run = NULL;
     hec_request *q = NULL;
     hec_site *site = NULL;
+    hec_submit_options o = {0};
     hec_error err;
     int status = run_open(args->n_operands ? args->operands[0] : NULL, &run);
 
+    if (status == STATUS_OK)
+        status = submit_parse_snapshot(run_text(run, "snapshot"), &o.snapshot);
     if (status == STATUS_OK && hec_rundir_request(run, &q, &site, &err) < 0)
         status = out_error("run it again", &err);
     if (status == STATUS_OK)
         status = submit_check(q, site, args->values[OPT_FORCE] != NULL);
     if (status == STATUS_OK)
-        status = submit_run(q, site, NULL, args->values[OPT_JSON] != NULL);
+        status = submit_run(q, site, &o, args->values[OPT_JSON] != NULL);
     hec_request_destroy(q);
     hec_site_destroy(site);
     hec_rundir_destroy(run);

@@ -7,6 +7,7 @@
 #include "run.h"
 #include "verbs.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -60,6 +61,7 @@ static void print_view(const run_view *v)
 {
     int64_t started, ended, now = (int64_t)time(NULL);
     char when[32], took[32], command[400];
+    run_code code;
 
     run_times(v, &started, &ended);
     printf("%s: %s\n", hec_rundir_id(v->run),
@@ -84,6 +86,9 @@ static void print_view(const run_view *v)
             (i == 0 || !v->all[i - 1].id || strcmp(v->all[i].id, v->all[i - 1].id) != 0))
             printf("  job:      %s\n", v->all[i].id);
     printf("  folder:   %s\n", hec_rundir_path(v->run));
+    run_code_read(v->run, &code);
+    if (code.files)
+        printf("  code:     a copy of %s, %" PRIu64 " files\n", code.of, code.files);
     if (v->n && !hec_job_state_ended(v->state) && now - v->as_of / 1000 > 5)
         printf("  as of:    %s ago\n",
                v->as_of

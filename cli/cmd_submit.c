@@ -13,12 +13,14 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { OPT_RUN_DIR = N_JOB_ROWS, OPT_DRY_RUN, OPT_FORCE, OPT_JSON, N_OPTS };
+enum { OPT_RUN_DIR = N_JOB_ROWS, OPT_SNAPSHOT, OPT_DRY_RUN, OPT_FORCE, OPT_JSON, N_OPTS };
 
 static const opt_row rows[N_OPTS] = {
     JOB_ROWS,
     [OPT_RUN_DIR] = {"run-dir", "DIR", "the folder of the run, which must not exist yet"},
+    [OPT_SNAPSHOT] = {"snapshot", "HOW", "run in a copy of the code: auto, always or never"},
     [OPT_DRY_RUN] = {"dry-run", NULL, "print the script, and submit nothing"},
     [OPT_FORCE] = {"force", NULL, "submit it even where 'hec check' has serious objections"},
     [OPT_JSON] = {"json", NULL, "print one JSON value instead of the run's id"},
@@ -97,17 +99,43 @@ int submit_show(hec_rundir *run, bool json)
     return status;
 }
 
-int submit_run(hec_request *q, const hec_site *site, const char *path, bool json)
+int submit_parse_snapshot(const char *text, int *ret)
 {
-    const hec_submit_options o = {.path = path};
+    static const char *const words[] = {"auto", "always", "never"};
+
+    *ret = HEC_SNAPSHOT_AUTO;
+    for (int i = 0; text && i < 3; i++)
+        if (strcmp(words[i], text) == 0) {
+            *ret = i;
+            return STATUS_OK;
+        }
+    if (!text)
+        return STATUS_OK;
+    out_complain("cannot understand --snapshot=%.40s: it is auto, always or never", text);
+    return STATUS_USAGE;
+}
+
+static void tell_large(hec_rundir *run)
+{
+    run_code code;
+
+    run_code_read(run, &code);
+    if (code.not_copied)
+        out_complain("over 10 MiB, and so not copied but used where they are: %s%s", code.large,
+                     code.not_copied > 20 ? ", ..." : "");
+}
+
+int submit_run(hec_request *q, const hec_site *site, const hec_submit_options *o, bool json)
+{
     hec_rundir *run = NULL;
     hec_jobs *jobs = NULL;
     hec_error err;
     int status;
     size_t n = 0;
 
-    if (hec_rundir_plan(q, site, &o, &run, &err) < 0)
+    if (hec_rundir_plan(q, site, o, &run, &err) < 0)
         return out_error("make the run", &err);
+    tell_large(run);
     if (hec_rundir_submit(run, site, &err) == 0) {
         status = submit_show(run, json);
         hec_rundir_destroy(run);
@@ -130,6 +158,7 @@ static int run_submit(const opt_args *args)
 {
     __attribute__((cleanup(destroy_site))) hec_site *site = NULL;
     __attribute__((cleanup(destroy_request))) hec_request *q = NULL;
+    hec_submit_options o = {.path = args->values[OPT_RUN_DIR]};
     int status;
 
     if (args->n_operands == 0) {
@@ -137,16 +166,17 @@ static int run_submit(const opt_args *args)
         out_hint("hec submit --time=1h --cpus=4 -- python model.py");
         return STATUS_USAGE;
     }
-    status = job_site(args, &site);
+    status = submit_parse_snapshot(args->values[OPT_SNAPSHOT], &o.snapshot);
+    if (status == STATUS_OK)
+        status = job_site(args, &site);
     if (status == STATUS_OK)
         status = job_request(args, &q);
     if (status == STATUS_OK)
         status = submit_check(q, site, args->values[OPT_FORCE] != NULL);
     if (status != STATUS_OK)
         return status;
-    return args->values[OPT_DRY_RUN]
-               ? print_script(q, site)
-               : submit_run(q, site, args->values[OPT_RUN_DIR], args->values[OPT_JSON] != NULL);
+    return args->values[OPT_DRY_RUN] ? print_script(q, site)
+                                     : submit_run(q, site, &o, args->values[OPT_JSON] != NULL);
 }
 
 const opt_verb verb_submit = {

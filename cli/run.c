@@ -92,6 +92,48 @@ void run_times(const run_view *v, int64_t *ret_started, int64_t *ret_ended)
     *ret_ended = hec_job_state_ended(v->state) ? ended : 0;
 }
 
+/* ---- code ---- */
+
+static void copy_text(const hec_value *map, const char *key, char *buf, size_t size)
+{
+    const hec_value *v = hec_value_get(map, key);
+
+    snprintf(buf, size, "%s", v && v->kind == HEC_VALUE_TEXT ? v->as.text : "");
+}
+
+static uint64_t number_of(const hec_value *map, const char *key)
+{
+    const hec_value *v = hec_value_get(map, key);
+
+    return v && v->kind == HEC_VALUE_INT && v->as.integer > 0 ? (uint64_t)v->as.integer : 0;
+}
+
+static int take_code(void *ctx, const hec_rundir_event *e)
+{
+    run_code *code = ctx;
+    const hec_value *large = hec_value_get(e->fields, "large");
+    size_t n = 0;
+
+    if (strcmp(e->event, "snapshot") != 0)
+        return 0;
+    copy_text(e->fields, "of", code->of, sizeof code->of);
+    copy_text(e->fields, "hash", code->hash, sizeof code->hash);
+    code->files = number_of(e->fields, "files");
+    code->bytes = number_of(e->fields, "bytes");
+    code->not_copied = number_of(e->fields, "not_copied");
+    for (uint64_t i = 0; large && large->kind == HEC_VALUE_LIST && i < large->count; i++)
+        if (large->as.items[i].kind == HEC_VALUE_TEXT && n < sizeof code->large)
+            n += (size_t)snprintf(code->large + n, sizeof code->large - n, "%s%s", i ? ", " : "",
+                                  large->as.items[i].as.text);
+    return 0;
+}
+
+void run_code_read(hec_rundir *run, run_code *ret)
+{
+    *ret = (run_code){0};
+    (void)hec_rundir_events(run, take_code, ret, NULL);
+}
+
 /* ---- JSON ---- */
 
 static void member_text(hec__json *j, const char *key, const char *value)
@@ -151,6 +193,7 @@ static void json_list(hec__json *j, const hec_rundir *run, const char *key)
 void run_json(hec__json *j, const run_view *v)
 {
     int64_t started, ended;
+    run_code code;
 
     run_times(v, &started, &ended);
     member_text(j, "run", hec_rundir_id(v->run));
@@ -161,6 +204,9 @@ void run_json(hec__json *j, const run_view *v)
     member_text(j, "scheduler", run_text(v->run, "scheduler"));
     json_list(j, v->run, "command");
     json_list(j, v->run, "options");
+    run_code_read(v->run, &code);
+    member_text(j, "code_of", *code.of ? code.of : NULL);
+    member_text(j, "code_hash", *code.hash ? code.hash : NULL);
     hec__json_key(j, "created"), hec__json_real(j, (double)hec_rundir_created_ms(v->run) / 1e3);
     member_text(j, "state", v->n ? hec_job_state_word(v->state) : "not submitted");
     member_text(j, "reason", v->from ? v->from->reason : NULL);

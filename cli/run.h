@@ -50,6 +50,15 @@ char *run_command(const hec_rundir *run, char *buf, size_t size);
 /* When it began and ended, in seconds since 1970; 0: not yet. */
 void run_times(const run_view *v, int64_t *ret_started, int64_t *ret_ended);
 
+/* What was copied of its code; files is 0 where nothing was. */
+typedef struct run_code {
+    char of[512], hash[40];
+    uint64_t files, bytes, not_copied;
+    char large[512]; /* names of files that were too large, commas between them */
+} run_code;
+
+void run_code_read(hec_rundir *run, run_code *ret);
+
 /* The members of an object that describe a run, its jobs included. */
 void run_json(hec__json *j, const run_view *v);
 

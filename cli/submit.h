@@ -13,8 +13,11 @@
 /* Says what the site would object to, and whether it is fine nevertheless. */
 int submit_check(hec_request *q, const hec_site *site, bool force);
 
-/* Makes a run and submits it; prints its id. path: of its folder, or NULL. */
-int submit_run(hec_request *q, const hec_site *site, const char *path, bool json);
+/* Makes a run and submits it; prints its id, and says which files were too large to be copied. */
+int submit_run(hec_request *q, const hec_site *site, const hec_submit_options *o, bool json);
+
+/* "auto", "always", "never"; NULL: auto. */
+int submit_parse_snapshot(const char *text, int *ret);
 
 /* Prints the id of a run. */
 int submit_show(hec_rundir *run, bool json);

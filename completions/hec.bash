@@ -46,7 +46,6 @@ _hec()
     script) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --part --help' -- "$cur") ;;
     check) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --script --json --help' -- "$cur") ;;
     site) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$cur") ;;
-    submit) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --run-dir --dry-run --force --json --help' -- "$cur") ;;
     list) mapfile -t COMPREPLY < <(compgen -W '--open --state --json --help' -- "$cur") ;;
     status) mapfile -t COMPREPLY < <(compgen -W "--now --json --help $(_hec_runs)" -- "$cur") ;;
     logs) mapfile -t COMPREPLY < <(compgen -W "--task --index --stdout --stderr --follow --paths --help $(_hec_runs)" -- "$cur") ;;
@@ -56,6 +55,7 @@ _hec()
     rerun) mapfile -t COMPREPLY < <(compgen -W "--force --json --help $(_hec_runs)" -- "$cur") ;;
     resume) mapfile -t COMPREPLY < <(compgen -W "--json --help $(_hec_runs)" -- "$cur") ;;
     diff) mapfile -t COMPREPLY < <(compgen -W "--json --help $(_hec_runs)" -- "$cur") ;;
+    submit) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --run-dir --snapshot --dry-run --force --json --help' -- "$cur") ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$verbs --help" -- "$cur") ;;
     esac
 }

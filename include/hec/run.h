@@ -101,8 +101,17 @@ HEC_API int hec_rundir_remove(hec_rundir *run, hec_error *err);
 
 /* ---- jobs of a run ---- */
 
+/* Whether the job begins in a copy of the folder that it was submitted in, so that what is edited
+ * while it waits changes nothing. */
+enum hec_snapshot {
+    HEC_SNAPSHOT_AUTO = 0, /* where it lies in a work tree of git: then that is copied */
+    HEC_SNAPSHOT_ALWAYS,
+    HEC_SNAPSHOT_NEVER,
+};
+
 typedef struct hec_submit_options {
     const char *path; /* of the run's folder, as hec_rundir_create() has it; NULL: at home */
+    int snapshot;     /* a hec_snapshot */
 } hec_submit_options;
 
 /* Makes a run of kind "job" for a request: run.yaml with all that was asked, and the scripts of its

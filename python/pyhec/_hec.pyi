@@ -71,6 +71,7 @@ def run_plan(
     options: typing.Sequence[tuple[str, str | bytes]],
     command: typing.Sequence[str | bytes | os.PathLike[typing.Any]],
     path: str | bytes | os.PathLike[typing.Any] | None,
+    snapshot: int,
     /,
 ) -> tuple[str, str, str, str, int]: ...
 def run_submit(

@@ -243,9 +243,9 @@ def _submit(
     data = paths + cloudpickle.dumps(call)  # before there is a run: it may fail
     if "after" in options:
         options["after"] = _after(options["after"])
-    run_dir = options.pop("run_dir", None)
+    run_dir, snapshot = options.pop("run_dir", None), snapshot_kind(options.pop("snapshot", None))
     command = [sys.executable, "-m", "pyhec._job_main"]
-    _, path, *_ = _hec.run_plan(site, _pairs(options), command, run_dir)
+    _, path, *_ = _hec.run_plan(site, _pairs(options), command, run_dir, snapshot)
     try:
         with open(os.path.join(path, "call.pickle"), "xb") as f:
             f.write(data)
@@ -257,6 +257,11 @@ def _submit(
             _hec.run_remove(path)
         raise
     return Job(path)
+
+
+def snapshot_kind(snapshot: bool | None) -> int:
+    """As C has it: 0 automatic, 1 always, 2 never."""
+    return 0 if snapshot is None else 1 if snapshot else 2
 
 
 def _after(after: typing.Any) -> list[typing.Any]:
@@ -293,7 +298,8 @@ def submit(
     what is found here; ``"local"``: this machine.
     options: as of ``job_submission.generate_submission_script``: nodes, cpus, gpus, memory, time,
     partition, account, name, after (jobs, or their ids), module, setup, env ...; run_dir: the folder
-    of the run, which must not exist yet.
+    of the run, which must not exist yet; snapshot: whether the job runs in a copy of the code as it
+    is now (True, False; if not given, where this folder lies in a work tree of git).
     """
     _check(func, options)
     if options.get("array") is not None:

@@ -63,10 +63,20 @@ def _leave(folder: str, name: str, outcome: tuple[typing.Any, ...]) -> tuple[typ
     return outcome
 
 
+def _in_copy(path: str, folder: str) -> str:
+    """Where a folder of the code is in the copy that was made when the job was submitted."""
+    root = os.environ.get("HEC_CODE_OF")
+    if not root or not (path == root or path.startswith(root + os.sep)):
+        return path
+    copy = os.path.join(folder, "code") + path[len(root) :]
+    return copy if os.path.exists(copy) else path
+
+
 def main() -> int:
     folder = _hec.run_open(os.environ["HEC_RUN"])[1]  # whether it is this user's alone, too
     with open(os.path.join(folder, "call.pickle"), "rb") as f:
-        sys.path[:] = pickle.load(f)  # modules are looked for where the caller looked
+        # Modules are looked for where the caller looked, in the copy where there is one.
+        sys.path[:] = [_in_copy(path, folder) for path in pickle.load(f)]
         call = pickle.load(f)
     index = os.environ.get("HEC_ARRAY_INDEX")
     if "items" in call:

@@ -121,19 +121,23 @@ def submit_job(
     *,
     site: Site = None,
     run_dir: str | os.PathLike[typing.Any] | None = None,
+    snapshot: bool | None = None,
     **options: typing.Any,
 ) -> Job:
     """Submits a command as a batch job, as ``hec submit`` does; in the background where there is no
     scheduler. Options as in ``generate_submission_script``; after may have jobs.
 
-    run_dir: the folder of the run, which must not exist yet. The Job has state, reason, stdout(),
+    run_dir: the folder of the run, which must not exist yet. snapshot: whether it runs in a copy of
+    the code as it is now; if not given, where this folder lies in a work tree of git. The Job has state, reason, stdout(),
     stderr(), wait() and cancel(); a command has no result().
     """
-    from ._job import Job, _after
+    from ._job import Job, _after, snapshot_kind
 
     if "after" in options:
         options["after"] = _after(options["after"])
-    _, path, *_ = _hec.run_plan(site, _pairs(options), _command(command), run_dir)
+    _, path, *_ = _hec.run_plan(
+        site, _pairs(options), _command(command), run_dir, snapshot_kind(snapshot)
+    )
     try:
         _hec.run_submit(path, site)
     except BaseException:

@@ -230,7 +230,8 @@ static PyMethodDef module_methods[] = {
      "script_check(site, path) -> list\n\nThe same of a script."},
     {"site_json", hecmod_site_json, METH_O, "site_json(name) -> str\n\nWhat a site file says."},
     {"run_plan", hecmod_run_plan, METH_VARARGS,
-     "run_plan(site, options, command, path) -> (id, path, kind, name, ms)\n\nMakes the run of a "
+     "run_plan(site, options, command, path, snapshot) -> (id, path, kind, name, ms)\n\nMakes the "
+     "run of a "
      "job."},
     {"run_submit", hecmod_run_submit, METH_VARARGS,
      "run_submit(run, site)\n\nHands its jobs over; without a scheduler they begin."},

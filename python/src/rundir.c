@@ -42,7 +42,7 @@ PyObject *hecmod_run_plan(PyObject *module, PyObject *args)
     int r;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "OOOO:run_plan", &site, &options, &command, &path) ||
+    if (!PyArg_ParseTuple(args, "OOOOi:run_plan", &site, &options, &command, &path, &o.snapshot) ||
         (path != Py_None && !PyUnicode_FSConverter(path, &owner)))
         return NULL;
     o.path = owner ? PyBytes_AS_STRING(owner) : NULL;

@@ -395,6 +395,8 @@ int hec__request_run(hec_request *q, const hec__of_run *run, hec_error *err)
 
     if (!awaits || keep(q, &copy.dir, run->dir, err) < 0 || keep(q, &copy.id, run->id, err) < 0)
         return no_memory(err);
+    if (run->code_of && keep(q, &copy.code_of, run->code_of, err) < 0)
+        return HEC_ENOMEM;
     for (size_t i = 0; i < run->n_awaits; i++) {
         awaits[i] = run->awaits[i];
         if (keep(q, &awaits[i].marks, run->awaits[i].marks, err) < 0 ||

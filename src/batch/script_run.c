@@ -18,6 +18,10 @@ void hec__script_marks(hec__script *s)
     hec__shell_word(out, q->run.dir);
     hec__strbuf_adds(out, " HEC_RUN_ID=");
     hec__shell_word(out, q->run.id);
+    if (q->run.code_of) {
+        hec__strbuf_adds(out, " HEC_CODE_OF=");
+        hec__shell_word(out, q->run.code_of);
+    }
     hec__strbuf_addf(out, "\nhec_mark=$HEC_RUN/marks/%" PRIu32 "%s\n", s->number,
                      q->n_ranges ? "${HEC_ARRAY_INDEX:+.$HEC_ARRAY_INDEX}" : "");
     hec__strbuf_adds(

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "run/jobs.h"
+#include "run/snapshot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,9 +39,10 @@ static void add_list(hec__json *j, const char *key, const char *const *all, size
     hec__json_close(j);
 }
 
-static int write_asked(const hec_request *q, const hec_site *site, uint32_t parts, hec__strbuf *out,
-                       hec_error *err)
+static int write_asked(const hec_request *q, const hec_site *site, uint32_t parts, int snapshot,
+                       hec__strbuf *out, hec_error *err)
 {
+    static const char *const words[] = {"auto", "always", "never"};
     hec__json j;
 
     hec__json_init(&j, out);
@@ -53,6 +55,7 @@ static int write_asked(const hec_request *q, const hec_site *site, uint32_t part
     hec__json_key(&j, "nodes"), hec__json_uint(&j, q->nodes);
     hec__json_key(&j, "cpus"), hec__json_uint(&j, q->cpus);
     hec__json_key(&j, "memory"), hec__json_uint(&j, q->memory == UINT64_MAX ? 0 : q->memory);
+    hec__json_key(&j, "snapshot"), hec__json_str(&j, words[snapshot]);
     add_list(&j, "options", q->said.all, q->said.n);
     add_list(&j, "command", q->argv, q->argc);
     hec__json_close(&j);
@@ -125,11 +128,35 @@ static int set_outputs(hec_request *q, const hec_site *site, const hec_rundir *r
     return q->output && (!both || q->error) ? 0 : no_memory(err);
 }
 
-static int fill(hec_rundir *run, hec_request *q, const hec_site *site, uint32_t parts,
+/* Copies the code, and lets the job begin at the same place in the copy. */
+static int take_code(hec_rundir *run, hec_request *q, int snapshot, hec_error *err)
+{
+    HEC_AUTO_STR root = NULL;
+    HEC_AUTO_STR real = NULL;
+    int r;
+
+    if (snapshot == HEC_SNAPSHOT_NEVER)
+        return 0;
+    r = hec__snapshot_root(q->workdir, snapshot == HEC_SNAPSHOT_ALWAYS, &root, err);
+    if (r < 0 || !root)
+        return r;
+    r = hec__snapshot_take(run, root, err);
+    real = r == 0 ? realpath(q->workdir, NULL) : NULL;
+    if (r < 0 || !real)
+        return r < 0 ? r : no_memory(err);
+    q->workdir = hec__arena_printf(&q->arena, "%s/code%s", run->path, real + strlen(root));
+    q->run.code_of = hec__arena_copy(&q->arena, root, strlen(root));
+    return q->workdir && q->run.code_of ? 0 : no_memory(err);
+}
+
+static int fill(hec_rundir *run, hec_request *q, const hec_site *site, uint32_t parts, int snapshot,
                 hec_error *err)
 {
-    hec__of_run of = {.dir = run->path, .id = run->id};
-    int r = set_outputs(q, site, run, err);
+    int r = take_code(run, q, snapshot, err);
+    hec__of_run of = {.dir = run->path, .id = run->id, .code_of = q->run.code_of};
+
+    if (r == 0)
+        r = set_outputs(q, site, run, err);
 
     if (r == 0)
         r = hec__after_runs(q, site, &of, err);
@@ -147,22 +174,25 @@ int hec_rundir_plan(hec_request *q, const hec_site *site, const hec_submit_optio
 {
     HEC_AUTO(hec_rundir) run = NULL;
     HEC_AUTO_STRBUF asked;
+    int snapshot = o ? o->snapshot : HEC_SNAPSHOT_AUTO;
     uint32_t parts = 0;
     int r;
 
     hec__strbuf_init(&asked);
+    if (snapshot < HEC_SNAPSHOT_AUTO || snapshot > HEC_SNAPSHOT_NEVER)
+        return hec__fail(err, HEC_EINVAL, 0, "snapshot: %d is none of them", snapshot);
     if (q->argc == 0)
         return hec__fail(err, HEC_EINVAL, 0, "there is no command");
     r = set_workdir(q, err);
     if (r == 0)
         r = hec_script_parts(q, site, &parts, err);
     if (r == 0)
-        r = write_asked(q, site, parts, &asked, err);
+        r = write_asked(q, site, parts, snapshot, &asked, err);
     if (r == 0)
         r = hec_rundir_create(o ? o->path : NULL, "job", q->name, asked.data, &run, err);
     if (r < 0)
         return r;
-    r = fill(run, q, site, parts, err);
+    r = fill(run, q, site, parts, snapshot, err);
     if (r < 0) {
         (void)hec_rundir_remove(run, NULL);
         return r;

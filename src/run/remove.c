@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "run/run.h"
+#include "run/snapshot.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -75,6 +76,8 @@ int hec_rundir_remove(hec_rundir *run, hec_error *err)
 {
     char *slash = strrchr(run->path, '/');
     HEC_AUTO_STRBUF gone;
+    HEC_AUTO_STR home = NULL;
+    bool code;
     int dir, r = run->home == 2 ? remove_link(run, err) : 0;
 
     hec__strbuf_init(&gone);
@@ -86,7 +89,10 @@ int hec_rundir_remove(hec_rundir *run, hec_error *err)
     if (rename(run->path, gone.data) < 0)
         return hec__fail(err, HEC_EIO, errno, "cannot remove the run '%.160s'", run->path);
     dir = fcntl(run->dir, F_DUPFD_CLOEXEC, 3);
+    code = faccessat(run->dir, "code", F_OK, 0) == 0;
     if (dir < 0 || remove_in(dir, 0) < 0 || rmdir(gone.data) < 0)
         return hec__fail(err, HEC_EIO, errno, "cannot remove all of '%.160s'", gone.data);
+    if (code && hec__run_home(false, &home, NULL) == 0)
+        hec__store_prune(home);
     return 0;
 }

@@ -182,3 +182,20 @@ def test_wrong_options() -> None:
     with pytest.raises((TypeError, pickle.PicklingError)):
         pyhec.submit(lambda f: f, sys.stdout)
     assert not pathlib.Path("runs").exists() or not list(pathlib.Path("runs").iterdir())
+
+
+def test_what_runs_is_what_was_submitted(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    (project / ".git").mkdir(parents=True)
+    (project / "model_of_mine.py").write_text("def fit():\n    return 'first'\n")
+    monkeypatch.chdir(project)
+    monkeypatch.syspath_prepend(str(project))
+    import model_of_mine  # type: ignore[import-not-found]
+
+    before = pyhec.submit(time.sleep, 1)
+    job = pyhec.submit(model_of_mine.fit, after=before)
+    (project / "model_of_mine.py").write_text("def fit():\n    return 'second'\n")
+    assert job.result(60) == "first"
+    assert pyhec.submit(model_of_mine.fit, snapshot=False).result(60) == "second"
