@@ -177,7 +177,9 @@ static void add_loop(hec__script *s)
                          s->q->ranges[i].first, s->q->ranges[i].step, s->q->ranges[i].last);
     hec__strbuf_adds(&s->out, "; do\n"
                               "        HEC_ARRAY_INDEX=$i \"$BASH\" \"$0\" || hec_status=$?\n"
-                              "    done\n    exit \"$hec_status\"\nfi\n");
+                              "    done\n");
+    hec__strbuf_adds(&s->out, s->q->run.dir ? "    hec_over=1\n" : "");
+    hec__strbuf_adds(&s->out, "    exit \"$hec_status\"\nfi\n");
 }
 
 static void add_index(hec__script *s)
@@ -311,6 +313,7 @@ static void add_runner(hec__script *s)
     if (timer)
         hec__strbuf_adds(&s->out,
                          "    [ -z \"$hec_timer\" ] || kill \"$hec_timer\" 2>/dev/null || :\n");
+    hec__strbuf_adds(&s->out, q->run.dir ? "    hec_over=1\n" : "");
     hec__strbuf_adds(&s->out, "    exit \"$hec_status\"\n}\n");
 }
 

@@ -32,13 +32,16 @@ void hec__script_marks(hec__script *s)
         ">>\"$hec_mark\" || :\n}\n"
         "# The CPU time of all that it has started and that has ended, \"1m2.345s 0m0.678s\".\n"
         "hec_end()\n{\n    hec_status=$?\n"
+        "    # A signal that ends the script leaves the status of whatever came before.\n"
+        "    [ \"$hec_status\" -ne 0 ] || [ -n \"${hec_over:-}\" ] || hec_status=143\n"
         "    times >\"$hec_mark-cpu\" && {\n        read -r hec_cpu\n        read -r hec_cpu\n"
         "    } <\"$hec_mark-cpu\"\n    rm -f \"$hec_mark-cpu\"\n"
         "    hec_say end \",\\\"cpu\\\":\\\"${hec_cpu:-}\\\",\\\"status\\\":$hec_status\"\n}\n"
         "# What is done is not done again when the run is resumed.\n"
         "if grep -qs '\"event\":\"end\".*\"status\":0}$' \"$hec_mark\"; then\n"
         "    exit 0\nfi\n"
-        "trap hec_end EXIT\n");
+        "trap hec_end EXIT\n"
+        "trap 'exit 143' TERM\n");
     if (q->run.n_awaits == 0)
         hec__strbuf_adds(out, "hec_say begin \",\\\"host\\\":\\\"$HOSTNAME\\\",\\\"pid\\\":$$\"\n");
 }

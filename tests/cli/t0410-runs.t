@@ -114,6 +114,13 @@ ok 'one that does not listen begins' wait_file deaf
 run "$HEC" cancel "$id"
 is "$(state "$id")" 'cancelled: by hec cancel' 'it is killed'
 
+for i in 1 2 3 4 5 6 7 8; do
+    id=$(submit -- sleep 100)
+    "$HEC" cancel "$id"
+    state "$id"
+done >states
+is "$(sort -u states)" 'cancelled: by hec cancel' 'whenever it comes, also while the job is being started'
+
 # ---- one after the other ----
 
 first=$(submit -- sh -c 'while [ ! -e go ]; do sleep 0.05; done; echo 1 >made')
