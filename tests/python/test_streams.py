@@ -61,7 +61,7 @@ def pool() -> typing.Iterator[Pool]:
 def test_no_more_than_the_window_is_pulled_ahead(pool: Pool, ordered: bool) -> None:
     source = Source()
     ahead = furthest(stream(pool, ordered)(abs, source), source, 5 * WINDOW)
-    assert WINDOW // 4 < ahead <= WINDOW
+    assert WINDOW // 16 < ahead <= WINDOW
 
 
 @pytest.mark.parametrize("ordered", [True, False])
