@@ -12,7 +12,7 @@ _hec_runs()
 _hec()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
-    local verbs='host map sweep results logs config script check site submit list status wait cancel clean rerun resume diff help'
+    local verbs='host map sweep results logs config script check site submit list status wait cancel clean rerun resume diff report help'
 
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -56,6 +56,7 @@ _hec()
     resume) mapfile -t COMPREPLY < <(compgen -W "--json --help $(_hec_runs)" -- "$cur") ;;
     diff) mapfile -t COMPREPLY < <(compgen -W "--json --help $(_hec_runs)" -- "$cur") ;;
     submit) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --run-dir --snapshot --dry-run --force --json --help' -- "$cur") ;;
+    report) mapfile -t COMPREPLY < <(compgen -W "--apply --json --help $(_hec_runs)" -- "$cur") ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$verbs --help" -- "$cur") ;;
     esac
 }

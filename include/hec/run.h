@@ -145,6 +145,7 @@ enum hec_ask {
     HEC_ASK_NOBODY = 0, /* what the run's folder says, and this machine's processes */
     HEC_ASK_GENTLY,     /* the scheduler too, unless this user asked less than 30 s ago */
     HEC_ASK_NOW,
+    HEC_ASK_USAGE, /* also about jobs that have ended: what they used, where there is accounting */
 };
 
 /* How the jobs of a run stand: a record for each, of an array for each element that is known. What

@@ -37,7 +37,8 @@ static bool is_news(const hec__known *k, const hec_job *j)
         if (strcmp(old->id, j->id) == 0 && old->index == j->index)
             return old->state != j->state || old->exit_code != j->exit_code ||
                    !same_text(old->word, j->word) || !same_text(old->reason, j->reason) ||
-                   old->started != j->started || old->expected != j->expected;
+                   old->started != j->started || old->expected != j->expected ||
+                   old->memory != j->memory || (old->cpu_s < 0) != (j->cpu_s < 0);
     }
     return true;
 }
@@ -241,22 +242,54 @@ int hec__ask_all(const char *site_name, int64_t gap_ms, hec_error *err)
     return r < 0 ? r : note_all(&a, jobs, err);
 }
 
+/* Asks about the jobs of one run, whether they have ended or not, and notes what is new. */
+static int ask_usage(hec_rundir *run, const hec__known *k, const char *site_name, hec_error *err)
+{
+    HEC_AUTO(hec_site) site = NULL;
+    HEC_AUTO(hec_jobs) jobs = NULL;
+    const char **ids = calloc(k->n_handed + 1, sizeof *ids);
+    int r = ids ? hec_site_open(site_name, &site, err) : HEC_ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < k->n_handed; i++)
+        ids[i] = k->handed[i].id;
+    if (r == 0)
+        r = hec_jobs_query(site, ids, k->n_handed, &jobs, err);
+    free(ids);
+    for (size_t i = 0; r == 0 && i < jobs->n; i++)
+        if (jobs->all[i].state != HEC_JOB_LOST && is_news(k, &jobs->all[i]))
+            r = note_seen(run, &jobs->all[i], err);
+    return r;
+}
+
+/* Asks, as far as somebody is to be asked. 1: what is known has to be read again. */
+static int ask_somebody(hec_rundir *run, const hec__known *k, int ask, size_t open)
+{
+    const char *site = hec__run_text(run->asked, "site");
+
+    if (k->local || ask == HEC_ASK_NOBODY || !site || k->n_handed == 0)
+        return 0;
+    if (open == 0 && ask != HEC_ASK_USAGE)
+        return 0;
+    /* That nobody answers is no failure: then it is what was known last. */
+    if (ask == HEC_ASK_USAGE)
+        return ask_usage(run, k, site, NULL) == HEC_ENOMEM ? HEC_ENOMEM : 1;
+    return hec__ask_all(site, ask == HEC_ASK_NOW ? 0 : GAP_MS, NULL) == HEC_ENOMEM ? HEC_ENOMEM : 1;
+}
+
 int hec_rundir_jobs(hec_rundir *run, int ask, hec_jobs **ret_jobs, int64_t *ret_as_of,
                     hec_error *err)
 {
     AUTO_KNOWN k = {0};
     HEC_AUTO(hec_jobs) jobs = NULL;
-    const char *site = hec__run_text(run->asked, "site");
     size_t open = 0;
-    int r = hec__known_read(run, &k, err);
+    int asked, r = hec__known_read(run, &k, err);
 
     if (r == 0)
         r = hec__known_jobs(&k, &jobs, &open, err);
-    if (r == 0 && open && !k.local && ask != HEC_ASK_NOBODY && site) {
-        int asked = hec__ask_all(site, ask == HEC_ASK_NOW ? 0 : GAP_MS, NULL);
-
-        if (asked == HEC_ENOMEM)
-            return hec__fail(err, asked, 0, "no memory to ask about jobs");
+    asked = r == 0 ? ask_somebody(run, &k, ask, open) : 0;
+    if (asked < 0)
+        return hec__fail(err, asked, 0, "no memory to ask about jobs");
+    if (asked) {
         hec__known_fini(&k);
         k = (hec__known){0};
         hec_jobs_destroy(HEC_STEAL(&jobs));

@@ -195,6 +195,29 @@ is_status 2 'what runs is not resumed'
 is "$(state "$id" | sed 's/running/waiting/; s/:.*//')" waiting 'what was cancelled can be'
 "$HEC" cancel "$id"
 
+# ---- what it used ----
+
+run "$HEC" report "$(submit --after="any:$(submit -- sleep 100)" -- true)"
+is_status 3 'no report on what has not ended'
+for id in $("$HEC" list --open --json | python3 -c 'import json, sys; [print(r["run"]) for r in json.load(sys.stdin)["runs"]]'); do
+    "$HEC" cancel "$id"
+done
+id=$(submit --time=1h --cpus=2 -- sh -c 'sleep 1.1')
+run "$HEC" wait --timeout=20s "$id"
+run "$HEC" report "$id"
+out_has 'next time: --time=5m' 'less time would do'
+"$HEC" report --json "$id" >json
+is "$(json_get json '[v["time_asked"], v["cpus_asked"], v["cpus_used"] < 1, v["memory_used"], v["next"]]')" \
+    "[3600, 2, True, None, {'time': '5m', 'cpus': None, 'memory': None}]" 'JSON'
+id=$("$HEC" report --apply "$id")
+run "$HEC" wait --timeout=20s "$id"
+is_status 0 'it is run again'
+ok 'with that request' grep -q '^time_s: 300$' "runs/$id/run.yaml"
+id=$(submit --time=1s -- sleep 30)
+run "$HEC" wait --timeout=20s "$id"
+is "$("$HEC" report --json "$id" >json; json_get json 'v["next"]["time"]')" 5m \
+    'what was ended by its limit gets more'
+
 # ---- where it lies, and what is refused ----
 
 id=$(submit --run-dir=here -- true)
