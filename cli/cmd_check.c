@@ -12,11 +12,12 @@
 #include <limits.h>
 #include <stdio.h>
 
-enum { OPT_SCRIPT = N_JOB_ROWS, OPT_JSON, N_OPTS };
+enum { OPT_SCRIPT = N_JOB_ROWS, OPT_LIVE, OPT_JSON, N_OPTS };
 
 static const opt_row rows[N_OPTS] = {
     JOB_ROWS,
     [OPT_SCRIPT] = {"script", "FILE", "check this script instead of a command"},
+    [OPT_LIVE] = {"live", NULL, "ask the cluster itself, and believe it more than the site file"},
     [OPT_JSON] = {"json", NULL, "print one JSON value instead of lines"},
 };
 
@@ -139,6 +140,7 @@ static int run_check(const opt_args *args)
 {
     __attribute__((cleanup(destroy_site))) hec_site *site = NULL;
     const char *script = args->values[OPT_SCRIPT], *given = job_option_given(args);
+    hec_error err;
     int status;
 
     if (!script && args->n_operands == 0) {
@@ -154,6 +156,8 @@ static int run_check(const opt_args *args)
     status = job_site(args, &site);
     if (status != STATUS_OK)
         return status;
+    if (args->values[OPT_LIVE] && hec_site_live(site, &err) < 0)
+        return out_error("ask the cluster", &err);
     return args->values[OPT_JSON] ? print_json(args, site) : print_lines(args, site);
 }
 

@@ -15,10 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_JSON, N_OPTS };
+enum { OPT_JSON, OPT_LIVE, N_OPTS };
 
 static const opt_row rows[N_OPTS] = {
     [OPT_JSON] = {"json", NULL, "print one JSON value instead of text"},
+    [OPT_LIVE] = {"live", NULL, "ask the cluster itself, and believe it more than the file"},
 };
 
 static void destroy_site(hec_site **site)
@@ -103,13 +104,15 @@ static int print_list(bool json)
 
 /* ---- one site ---- */
 
-static int print_site(const char *name, bool json)
+static int print_site(const char *name, bool json, bool live)
 {
     __attribute__((cleanup(destroy_site))) hec_site *site = NULL;
     hec_error err;
     char *text = NULL;
     int r = hec_site_open(name, &site, &err);
 
+    if (r == 0 && live)
+        r = hec_site_live(site, &err);
     if (r == 0)
         r = json ? hec_site_json(site, &text, &err) : hec_site_text(site, &text, &err);
     if (r < 0 || !text)
@@ -123,7 +126,13 @@ static int run_site(const opt_args *args)
 {
     bool json = args->values[OPT_JSON] != NULL;
 
-    return args->n_operands ? print_site(args->operands[0], json) : print_list(json);
+    bool live = args->values[OPT_LIVE] != NULL;
+
+    if (live && (json || !args->n_operands)) {
+        out_complain("cannot ask with --live: it takes a SITE, and no --json, which is the file");
+        return STATUS_USAGE;
+    }
+    return args->n_operands ? print_site(args->operands[0], json, live) : print_list(json);
 }
 
 const opt_verb verb_site = {

@@ -44,8 +44,8 @@ _hec()
     results) mapfile -t COMPREPLY < <(compgen -W '--failed --json --csv --help' -- "$cur") ;;
     sweep) mapfile -t COMPREPLY < <(compgen -W '--jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --schema --help' -- "$cur") ;;
     script) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --part --help' -- "$cur") ;;
-    check) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --script --json --help' -- "$cur") ;;
-    site) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$cur") ;;
+    check) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --script --live --json --help' -- "$cur") ;;
+    site) mapfile -t COMPREPLY < <(compgen -W '--json --live --help' -- "$cur") ;;
     list) mapfile -t COMPREPLY < <(compgen -W '--open --state --json --help' -- "$cur") ;;
     status) mapfile -t COMPREPLY < <(compgen -W "--now --json --help $(_hec_runs)" -- "$cur") ;;
     logs) mapfile -t COMPREPLY < <(compgen -W "--task --index --stdout --stderr --follow --paths --help $(_hec_runs)" -- "$cur") ;;

@@ -37,6 +37,13 @@ HEC_API int hec_site_open(const char *name, hec_site **ret_site, hec_error *err)
 
 HEC_API void hec_site_destroy(hec_site *site); /* NULL is fine */
 
+/* Asks the site's scheduler itself, which has to be this machine's, for partitions and their
+ * limits, for QoS and for the size of arrays, and believes that and not the file. Slurm (scontrol,
+ * sacctmgr) and Grid Engine (qconf); each command has 5 s. HEC_EAGAIN: it does not answer.
+ * HEC_ENOENT: its commands are not on PATH. HEC_EINVAL: another scheduler. HEC_ENOMEM, HEC_ESYS.
+ * What was taken before that stays. */
+HEC_API int hec_site_live(hec_site *site, hec_error *err);
+
 /* Borrowed: valid until the site is destroyed. */
 HEC_API const char *hec_site_name(const hec_site *site);
 

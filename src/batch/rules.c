@@ -127,6 +127,29 @@ static void check_gpus(hec__check *c)
                     c->site->name, q->gpu_type, c->site->name);
 }
 
+/* What a live cluster says of the QoS. */
+static void check_live_qos(hec__check *c)
+{
+    const char *qos = c->q->qos;
+    char asked[32], most[32];
+
+    for (size_t i = 0; qos && i < c->site->n_qos; i++) {
+        const hec__qos *q = &c->site->qos[i];
+
+        if (strcmp(q->name, qos) != 0)
+            continue;
+        if (q->time_s && c->q->time_s > q->time_s)
+            hec__object(c, "time-limit", HEC__SERIOUS, hec__check_line(c, HEC__OPTION_TIME),
+                        "a time limit of %s: the QoS %s allows %s",
+                        hec__format_seconds(c->q->time_s, asked, sizeof asked), qos,
+                        hec__format_seconds(q->time_s, most, sizeof most));
+        return;
+    }
+    if (qos && c->site->n_qos)
+        hec__object(c, "qos", HEC__SERIOUS, hec__check_line(c, HEC__OPTION_QOS),
+                    "the cluster has no QoS '%s'", qos);
+}
+
 static void check_qos(hec__check *c)
 {
     const hec__partition *p = c->partition;
@@ -193,6 +216,7 @@ void hec__check_limits(hec__check *c)
         check_size(c);
     check_gpus(c);
     check_qos(c);
+    check_live_qos(c);
     check_together(c);
     check_jobs(c);
 }

@@ -50,6 +50,12 @@ typedef struct hec__partition {
     const char *note;
 } hec__partition;
 
+/* A quality of service, as a live cluster tells of it. */
+typedef struct hec__qos {
+    const char *name;
+    uint64_t time_s; /* at most; 0: no limit of its own */
+} hec__qos;
+
 /* A place for files; all are texts for people, `name` is "$HOME" or a word. */
 typedef struct hec__storage {
     const char *name, *path, *quota, *backup, *purge, *note;
@@ -82,6 +88,8 @@ struct hec_site {
     hec__partition *partitions;
     size_t n_partitions;
     bool other_partitions; /* there are more than these */
+    hec__qos *qos;         /* all that there are; none: not known */
+    size_t n_qos;
     hec__storage *storage;
     size_t n_storage;
     hec__pairs notes;                      /* topic: text, for people */

@@ -158,4 +158,41 @@ run "$HEC" check --scheduler=slurm --script=nowhere.sh
 is_status 3 'a script that is not there'
 run "$HEC" check --scheduler=slurm --nodes=2 -- true
 is_status 2 'what no script can be made of'
+# ---- what the cluster says itself ----
+
+mkdir live
+cat >live/scontrol <<'SH'
+#!/bin/sh
+case "$*" in
+'--oneliner show partition') cat "$HEC_SOURCE/tests/data/batch/slurm/partitions" ;;
+'show config') cat "$HEC_SOURCE/tests/data/batch/slurm/config" ;;
+*) exit 1 ;;
+esac
+SH
+cat >live/sacctmgr <<'SH'
+#!/bin/sh
+cat "$HEC_SOURCE/tests/data/batch/slurm/qos"
+SH
+chmod +x live/scontrol live/sacctmgr
+live() { PATH=$WORK/live:$PATH run "$HEC" check --live --scheduler=slurm --memory=1G "$@" -- true; }
+live --partition=short --time=10m
+is_status 3 'a limit of which only the cluster knows'
+out_has 'time-limit: a time limit of 10m 00s: the partition short allows 5m 00s' 'is told'
+live --partition=main --time=10m --qos=short
+out_has 'time-limit: a time limit of 10m 00s: the QoS short allows 3m 00s' 'that of a QoS'
+live --partition=main --time=10m --qos=gold
+out_has "qos: the cluster has no QoS 'gold'" 'a QoS that there is not'
+live --partition=none --time=10m
+out_has "partition: the site file of generic-slurm has no partition 'none'" 'nor a partition'
+PATH=$WORK/live:$PATH run "$HEC" site --live generic-slurm
+out_has 'main' 'the site with its partitions'
+run "$HEC" site --live
+is_status 2 '--live asks for a site'
+run "$HEC" check --live --scheduler=lsf --time=1h -- true
+is_status 2 'LSF is not asked'
+printf '#!/bin/sh\necho "slurm_load_partitions: no" >&2\nexit 1\n' >live/scontrol
+live --partition=short --time=10m
+is_status 5 'a cluster that does not answer'
+err_has 'scontrol: the scheduler does not answer: slurm_load_partitions: no' 'is an error'
+
 done_testing

@@ -57,6 +57,9 @@ err_has 'HEC_EREFUSED: qsub: refused: Unable to run job: ' 'in its words'
 run talk query 999999
 out_has "999999 - 'lost' exit=-1" 'a job that nobody knows'
 
+run sge "$HEC" check --live --site=$SITE --memory=1G --partition=short.q --time=10m -- true
+out_has 'time-limit: a time limit of 10m 00s: the partition short.q allows 20s' 'what the cluster says of itself'
+
 # ---- again ----
 
 again=$(submit --memory=100M --time=5m --raw='#$ -r y' -- sh -c \

@@ -64,6 +64,11 @@ err_has 'HEC_EREFUSED: sbatch: refused: invalid partition specified: none; Batch
 run talk query 999999
 out_has "999999 - 'lost' exit=-1" 'a job that nobody knows'
 
+run slurm "$HEC" check --live --site=$SITE --memory=1G --partition=short --time=10m -- true
+out_has 'time-limit: a time limit of 10m 00s: the partition short allows 5m 00s' 'what the cluster says of itself'
+run slurm "$HEC" check --live --site=$SITE --memory=1G --qos=gold --time=10m -- true
+out_has "qos: the cluster has no QoS 'gold'" 'also of its QoS'
+
 # ---- again ----
 
 again=$(submit --memory=50M --time=5m --raw='#SBATCH --nodelist=n1' -- sh -c \
