@@ -93,7 +93,8 @@ int map_env_make(map_run *run, map_task *t, hec_error *err)
     if (run->dir) {
         const char *result = map_dir_file(run, t, "result");
 
-        unlink(result); /* of an earlier attempt */
+        if (t->attempts)
+            unlink(result); /* of an earlier attempt */
         set(env, "HEC_RESULT", result);
     }
     if (run->dir && run->o->plan)

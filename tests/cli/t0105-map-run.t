@@ -61,6 +61,15 @@ run "$HEC" map --run lines --line-buffer sh -c 'echo a; echo b >&2; printf c' ::
 run "$HEC" logs last --stdout
 is "$(said)" 'a c' 'lines that were shown at once are there too, as they were'
 
+# shellcheck disable=SC2016
+run "$HEC" map --run again --retries 2 sh -c 'echo x >>tries; echo try $(wc -l <tries); echo "{\"try\": 1}" >$HEC_RESULT; test $(wc -l <tries) = 3 && rm $HEC_RESULT' ::: 1
+is_status 0 'a task that is tried three times'
+run "$HEC" logs last --task 1
+is "$(said)" 'try 3 ' 'has the output of its last attempt'
+run "$HEC" results last --json
+is "$(json_get out '[(t["attempts"], t["result"], t["parameters"]) for t in v["tasks"]]')" "[(3, None, {'1': '1'})]" \
+    'and its result, or none'
+
 # A task that runs is followed to its end.
 "$HEC" map --run slow sh -c 'echo one; until test -e go; do sleep 0.05; done; echo two' ::: 1 \
     >/dev/null 2>&1 &
