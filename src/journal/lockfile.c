@@ -157,6 +157,7 @@ static int read_from(int fd, const char *name, const char *path, lock *ret, hec_
             return 0;
         return hec__fail(err, HEC_EIO, errno, "cannot read '%.100s' beside '%.80s'", name, path);
     }
+    /* cppcheck-suppress negativeIndex; it does not see that the block above returns */
     text[n] = '\0';
     ret->there = true;
     ret->time_ns = modified_ns(&st);
