@@ -39,10 +39,11 @@ must_wait() {
     wait_for "$@" || bail "waited in vain for $2"
 }
 
-# free_ports N: the first of N ports in a row that nobody listens on.
+# free_ports N: the first of N ports in a row that nobody listens on. Clusters that start at the
+# same time look in different places: their folders' names are by chance.
 free_ports() {
-    python3 - "$1" <<'PY'
-import os, socket, sys
+    python3 - "$1" "$REAL" <<'PY'
+import socket, sys, zlib
 
 def free(port):
     with socket.socket() as s:
@@ -53,7 +54,7 @@ def free(port):
     return True
 
 count = int(sys.argv[1])
-first = 20000 + os.getpid() * 7 % 9000
+first = 20000 + zlib.crc32(sys.argv[2].encode()) % 1000 * 10
 while not all(free(first + i) for i in range(count)):
     first += count
 print(first)
