@@ -43,8 +43,8 @@ _hec()
     map) mapfile -t COMPREPLY < <(compgen -W '--jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --arg-file --null --colsep --header --journal --help' -- "$cur") ;;
     results) mapfile -t COMPREPLY < <(compgen -W '--failed --json --csv --help' -- "$cur") ;;
     sweep) mapfile -t COMPREPLY < <(compgen -W '--jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --schema --help' -- "$cur") ;;
-    script) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --part --help' -- "$cur") ;;
-    check) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --script --live --json --help' -- "$cur") ;;
+    script) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --requeue --output --error --workdir --task-time --raw --site --scheduler --part --help' -- "$cur") ;;
+    check) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --requeue --output --error --workdir --task-time --raw --site --scheduler --script --live --json --help' -- "$cur") ;;
     site) mapfile -t COMPREPLY < <(compgen -W '--json --live --help' -- "$cur") ;;
     list) mapfile -t COMPREPLY < <(compgen -W '--open --state --json --help' -- "$cur") ;;
     status) mapfile -t COMPREPLY < <(compgen -W "--now --json --help $(_hec_runs)" -- "$cur") ;;
@@ -55,7 +55,7 @@ _hec()
     rerun) mapfile -t COMPREPLY < <(compgen -W "--force --json --help $(_hec_runs)" -- "$cur") ;;
     resume) mapfile -t COMPREPLY < <(compgen -W "--json --help $(_hec_runs)" -- "$cur") ;;
     diff) mapfile -t COMPREPLY < <(compgen -W "--json --help $(_hec_runs)" -- "$cur") ;;
-    submit) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --output --error --workdir --task-time --raw --site --scheduler --run-dir --snapshot --dry-run --force --json --help' -- "$cur") ;;
+    submit) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --requeue --output --error --workdir --task-time --raw --site --scheduler --run-dir --snapshot --dry-run --force --json --help' -- "$cur") ;;
     report) mapfile -t COMPREPLY < <(compgen -W "--apply --json --help $(_hec_runs)" -- "$cur") ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$verbs --help" -- "$cur") ;;
     esac

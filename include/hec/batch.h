@@ -88,6 +88,8 @@ HEC_API int hec_site_list(hec_site_seen *seen, void *ctx, hec_error *err);
     X(ENV, "env", "NAME=VALUE", 1, "set an environment variable")                                  \
     X(LAUNCH, "launch", "HOW", 0, "start it once, on each node, or as an mpi program")             \
     X(WARN, "warn", "[SIGNAL@]TIME", 0, "send SIGNAL so long before the limit; or none")           \
+    X(REQUEUE, "requeue", "HOW", 0,                                                                \
+      "go on from the queue after stopping at the warning: auto, auto:N")                          \
     X(OUTPUT, "output", "FILE", 0, "where the job's output goes; {job}, {index} may be in it")     \
     X(ERROR, "error", "FILE", 0, "where its errors go; with the output if not given")              \
     X(WORKDIR, "workdir", "DIR", 0, "where the job begins; where it was submitted if not given")   \

@@ -104,7 +104,8 @@ def generate_submission_script(
     options: those of ``hec script``, with ``_`` for ``-``: nodes, cpus, gpus, memory ("16G", or
     bytes), time ("2h", seconds, or a timedelta), partition, queue, qos, account, name, array
     ("0-99%10", or a range), after, mail, constraint, exclusive, module, setup, env (a dict),
-    launch, warn (a time, or False), output, error, workdir, raw. ValueError says what is wrong.
+    launch, warn (a time, or False), requeue ("auto"), output, error, workdir, raw. ValueError says
+    what is wrong.
     """
     return _hec.job_script(site, _pairs(options), _command(command), part)
 
@@ -128,8 +129,8 @@ def submit_job(
     scheduler. Options as in ``generate_submission_script``; after may have jobs.
 
     run_dir: the folder of the run, which must not exist yet. snapshot: whether it runs in a copy of
-    the code as it is now; if not given, where this folder lies in a work tree of git. The Job has state, reason, stdout(),
-    stderr(), wait() and cancel(); a command has no result().
+    the code as it is now; if not given, where this folder lies in a work tree of git. The Job has
+    state, reason, stdout(), stderr(), wait() and cancel(); a command has no result().
     """
     from ._job import Job, _after, snapshot_kind
 

@@ -114,6 +114,24 @@ static int check_warning(const hec_request *q, hec_error *err)
                      hec__format_seconds(q->time_s, limit, sizeof limit));
 }
 
+/* It goes on where it has stopped at its warning, so that there has to be one. */
+static int check_requeue(const hec_request *q, const hec_site *site, hec_error *err)
+{
+    if (!q->requeue)
+        return 0;
+    if (!q->warn_s)
+        return hec__fail(err, HEC_EINVAL, 0,
+                         "requeue: nothing warns this job of its limit; give --time, and --warn "
+                         "where that is less than 10 minutes");
+    if (site->scheduler != HEC__SLURM && site->scheduler != HEC__SGE &&
+        site->scheduler != HEC__LOCAL)
+        return hec__fail(err, HEC_EINVAL, 0,
+                         "requeue: a job of %s cannot put itself back into the queue; 'hec resume' "
+                         "goes on with it",
+                         hec_site_scheduler(site));
+    return 0;
+}
+
 int hec__request_complete(hec_request *q, const hec_site *site, hec_error *err)
 {
     int r = apply_site(q, site, err);
@@ -132,5 +150,6 @@ int hec__request_complete(hec_request *q, const hec_site *site, hec_error *err)
     default_time(q, site);
     if (!q->throttle)
         q->throttle = site->array_throttle;
-    return check_warning(q, err);
+    r = check_warning(q, err);
+    return r == 0 ? check_requeue(q, site, err) : r;
 }

@@ -226,5 +226,9 @@ int hec__directives_slurm(hec__script *s, hec_error *err)
     slurm_name(s, "chdir", q->workdir);
     if (q->warn_s)
         hec__directive(s, "--signal=B:USR1@%" PRIu64, q->warn_s);
+    if (q->requeue) {
+        hec__directive(s, "--requeue");
+        hec__directive(s, "--open-mode=append");
+    }
     return r;
 }

@@ -13,9 +13,11 @@
 #include <stddef.h>
 #include <string.h>
 
-#define NODES_MAX 100000u
-#define CPUS_MAX  100000u
-#define GPUS_MAX  1000u
+#define NODES_MAX    100000u
+#define REQUEUES     10 /* that 'auto' means */
+#define REQUEUES_MAX 1000
+#define CPUS_MAX     100000u
+#define GPUS_MAX     1000u
 
 static int no_memory(hec_error *err)
 {
@@ -208,6 +210,17 @@ static int set_exclusive(hec_request *q, const char *value, hec_error *err)
     return 0;
 }
 
+static int set_requeue(hec_request *q, const char *value, hec_error *err)
+{
+    if (strcmp(value, "auto") == 0 || strcmp(value, "no") == 0) {
+        q->requeue = *value == 'a' ? REQUEUES : 0;
+        return 0;
+    }
+    if (strncmp(value, "auto:", 5) == 0)
+        return hec__batch_number(value + 5, 1, REQUEUES_MAX, &q->requeue, err);
+    return hec__fail(err, HEC_EINVAL, 0, "'%.60s' is not auto, auto:N or no", value);
+}
+
 static int set_module(hec_request *q, const char *value, hec_error *err)
 {
     for (const char *p = value; *p; p++)
@@ -290,6 +303,7 @@ static const struct row {
     [HEC__OPTION_ENV] = {"env", set_env},
     [HEC__OPTION_LAUNCH] = {"launch", set_launch},
     [HEC__OPTION_WARN] = {"warn", set_warn},
+    [HEC__OPTION_REQUEUE] = {"requeue", set_requeue},
     [HEC__OPTION_OUTPUT] = {"output", set_output},
     [HEC__OPTION_ERROR] = {"error", set_error},
     [HEC__OPTION_WORKDIR] = {"workdir", set_workdir},

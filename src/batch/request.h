@@ -82,6 +82,7 @@ struct hec_request {
     enum hec__launch launch;
     const char *warn_signal; /* "TERM" */
     uint64_t warn_s;         /* 0: no warning */
+    uint32_t requeue;        /* how often it goes on from the queue, at most */
     const char **argv;
     size_t argc;
     hec__texts said; /* "name=value" of all that was set, in order */

@@ -37,6 +37,9 @@ int hec__script_body(hec__script *s, hec_error *err);
 /* Of the job of a run: adds how it says what happens to it. */
 void hec__script_marks(hec__script *s);
 
+/* Adds how a job goes on from the queue when its command has stopped at its warning. */
+void hec__script_requeue(hec__script *s);
+
 /* Adds how a job without a scheduler waits for others. */
 void hec__script_await(hec__script *s);
 

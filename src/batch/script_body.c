@@ -95,7 +95,7 @@ static int add_output(hec__script *s, hec_error *err)
     for (int i = 0; i < 2 && r == 0; i++) {
         if (!paths[i])
             continue;
-        hec__strbuf_addf(&s->out, " %s\"", i ? "2>" : ">");
+        hec__strbuf_addf(&s->out, " %s\"", q->run.dir ? (i ? "2>>" : ">>") : (i ? "2>" : ">"));
         for (const char *p = paths[i]; *p && r == 0;) {
             size_t n = strcspn(p, " ");
             HEC_AUTO_STR piece = strndup(p, n);
@@ -268,10 +268,10 @@ static void add_warning(hec__script *s)
                      "        hec_early=1 # it is only just being started\n"
                      "        return\n"
                      "    fi\n"
-                     "    echo 'hec: the time limit is near, the command gets SIG%s' >&2\n"
+                     "%s    echo 'hec: the time limit is near, the command gets SIG%s' >&2\n"
                      "%s    kill -s %s \"$hec_pid\" 2>/dev/null || :\n",
-                     q->warn_signal, q->warn_signal, q->run.dir ? "    hec_say warned\n" : "",
-                     q->warn_signal);
+                     q->warn_signal, q->requeue ? "    hec_warned=1\n" : "", q->warn_signal,
+                     q->run.dir ? "    hec_say warned\n" : "", q->warn_signal);
     if (!has_own_end(s))
         hec__strbuf_addf(&s->out,
                          "    hec_after %" PRIu64 " KILL \"$hec_pid\" >/dev/null 2>&1 &\n"
@@ -290,7 +290,8 @@ static void add_runner(hec__script *s)
     bool deaf = warns && (s->site->scheduler == HEC__SGE || s->site->scheduler == HEC__LSF) &&
                 strcmp(q->warn_signal, "USR1") != 0;
 
-    hec__strbuf_addf(&s->out, "hec_run()\n{\n    hec_pid=\n%s", warns ? "    hec_early=\n" : "");
+    hec__strbuf_addf(&s->out, "hec_run()\n{\n    hec_pid=\n%s%s", warns ? "    hec_early=\n" : "",
+                     q->requeue ? "    hec_warned=\n" : "");
     if (timer)
         hec__strbuf_adds(&s->out, "    hec_timer=\n");
     if (warns)
@@ -313,6 +314,7 @@ static void add_runner(hec__script *s)
     if (timer)
         hec__strbuf_adds(&s->out,
                          "    [ -z \"$hec_timer\" ] || kill \"$hec_timer\" 2>/dev/null || :\n");
+    hec__script_requeue(s);
     hec__strbuf_adds(&s->out, q->run.dir ? "    hec_over=1\n" : "");
     hec__strbuf_adds(&s->out, "    exit \"$hec_status\"\n}\n");
 }

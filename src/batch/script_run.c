@@ -32,6 +32,9 @@ void hec__script_marks(hec__script *s)
         ">>\"$hec_mark\" || :\n}\n"
         "# The CPU time of all that it has started and that has ended, \"1m2.345s 0m0.678s\".\n"
         "hec_end()\n{\n    hec_status=$?\n"
+        "    # One that was only just forked from this shell may think that it ends it.\n"
+        "    [ \"$BASHPID\" = \"$$\" ] || return 0\n"
+        "    [ -z \"${hec_requeued:-}\" ] || return 0 # it will go on\n"
         "    # A signal that ends the script leaves the status of whatever came before.\n"
         "    [ \"$hec_status\" -ne 0 ] || [ -n \"${hec_over:-}\" ] || hec_status=143\n"
         "    times >\"$hec_mark-cpu\" && {\n        read -r hec_cpu\n        read -r hec_cpu\n"
@@ -83,4 +86,38 @@ void hec__script_await(hec__script *s)
     }
     hec__strbuf_adds(&s->out,
                      "fi\nhec_say begin \",\\\"host\\\":\\\"$HOSTNAME\\\",\\\"pid\\\":$$\"\n");
+}
+
+/* Status 75 means: start me again. It has been warned, so that it is the limit that it stopped for.
+ */
+void hec__script_requeue(hec__script *s)
+{
+    const hec_request *q = s->q;
+    enum hec__scheduler scheduler = s->site->scheduler;
+    const char *count = scheduler == HEC__SLURM ? "${SLURM_RESTART_COUNT:-0}"
+                        : scheduler == HEC__SGE
+                            ? "$(grep -cs '\"event\":\"requeue\"' \"${hec_mark:-/dev/null}\" || :)"
+                            : "${HEC_REQUEUES:-0}";
+
+    /* Grid Engine does not tell a job how often it was begun: the marks of its run do. */
+    if (!q->requeue || (scheduler == HEC__SGE && !q->run.dir))
+        return;
+    hec__strbuf_addf(&s->out,
+                     "    if [ -n \"$hec_warned\" ] && [ \"$hec_status\" -eq 75 ] && [ \"%s\" -lt "
+                     "%" PRIu32 " ]; then\n"
+                     "        echo 'hec: it goes on from the queue' >&2\n%s",
+                     count, q->requeue, q->run.dir ? "        hec_say requeue\n" : "");
+    if (scheduler == HEC__LOCAL) {
+        hec__strbuf_adds(&s->out, "        HEC_REQUEUES=$((${HEC_REQUEUES:-0} + 1)) exec \"$BASH\" "
+                                  "\"$0\"\n");
+    } else if (scheduler == HEC__SGE) {
+        hec__strbuf_adds(&s->out, "        hec_requeued=1\n        exit 99 # puts it back\n");
+    } else {
+        hec__strbuf_adds(&s->out, "        hec_requeued=1\n        scontrol ");
+        if (s->site->cluster)
+            hec__strbuf_addf(&s->out, "-M %s ", s->site->cluster);
+        hec__strbuf_adds(&s->out, "requeue \"$SLURM_JOB_ID\" && sleep 300 # it is ended meanwhile\n"
+                                  "        hec_requeued=\n");
+    }
+    hec__strbuf_adds(&s->out, "    fi\n");
 }

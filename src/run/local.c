@@ -27,8 +27,8 @@ typedef struct told {
 static bool is_dropped(const char *variable)
 {
     return strncmp(variable, "HEC_ARRAY_INDEX=", 16) == 0 ||
-           strncmp(variable, "HEC_RUN=", 8) == 0 || strncmp(variable, "HEC_RUN_ID=", 11) == 0 ||
-           strncmp(variable, "HEC_CODE_OF=", 12) == 0;
+           strncmp(variable, "HEC_RUN=", 8) == 0 || strncmp(variable, "HEC_REQUEUES=", 13) == 0 ||
+           strncmp(variable, "HEC_RUN_ID=", 11) == 0 || strncmp(variable, "HEC_CODE_OF=", 12) == 0;
 }
 
 static char **make_environment(void)

@@ -62,6 +62,8 @@ static void read_event(hec__known *k, hec__mark *m, const hec_value *fields)
         *m = (hec__mark){
             .part = m->part, .index = m->index, .waits = m->waits, .begin = at, .cpu_s = -1};
         m->host = keep(k, hec__run_text(fields, "host"));
+    } else if (strcmp(event, "requeue") == 0) {
+        *m = (hec__mark){.part = m->part, .index = m->index, .waits = at, .cpu_s = -1};
     } else if (strcmp(event, "skip") == 0) {
         m->skipped = true;
         m->other = keep(k, hec__run_text(fields, "run"));

@@ -84,7 +84,8 @@ static void set_going(const hec__mark *m, hec_jobs *jobs, hec_job *j)
                           : NULL);
     else
         set(j, HEC_JOB_WAITING,
-            hec__arena_printf(&jobs->arena, "for the run %s", m->other ? m->other : "?"));
+            m->other ? hec__arena_printf(&jobs->arena, "for the run %s", m->other)
+                     : "to go on: it has stopped at its time limit");
 }
 
 static void set_times(const hec__handed *h, const hec__mark *m, hec_job *j)

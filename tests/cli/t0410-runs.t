@@ -195,6 +195,37 @@ is_status 2 'what runs is not resumed'
 is "$(state "$id" | sed 's/running/waiting/; s/:.*//')" waiting 'what was cancelled can be'
 "$HEC" cancel "$id"
 
+# ---- on, until it is done ----
+
+cat >steps.sh <<'END'
+trap 'exit 75' TERM
+for i in 1 2 3 4 5 6 7 8; do
+    [ -e "step$i" ] || { sleep 0.3 & wait; touch "step$i"; echo "$i"; }
+done
+END
+id=$(submit --time=4s --warn=3s --requeue=auto -- sh steps.sh)
+run "$HEC" wait --timeout=40s "$id"
+is_status 0 'it goes on by itself until it is done'
+is "$("$HEC" logs "$id" 2>/dev/null | tr '\n' ' ')" '1 2 3 4 5 6 7 8 ' 'where it had stopped'
+ok 'more than once' sh -c "[ \"\$(grep -c requeue 'runs/$id/marks/1')\" -ge 1 ]"
+rm step?
+id=$(submit --time=4s --warn=3s --requeue=auto:1 --array=9 -- sh -c 'trap "exit 75" TERM; echo begun; sleep 30 & wait')
+run "$HEC" wait --timeout=40s "$id"
+is "$(state "$id")" 'timed out: it was warned of its time limit, and stopped to be resumed' \
+    'but not more often than it is to'
+is "$("$HEC" logs "$id" 2>/dev/null | tr '\n' ' ')" 'begun begun ' 'with the output of all times'
+id=$(submit --time=4s --warn=3s --requeue=auto -- sh -c 'exit 75')
+run "$HEC" wait --timeout=40s "$id"
+is "$(state "$id")" 'failed: exit status 75' 'one that was not warned is not begun again'
+run submit --requeue=auto -- true
+is_status 2 'a job without a limit is not warned'
+err_has 'requeue: nothing warns this job' 'and so cannot go on'
+run "$HEC" script --scheduler=lsf --time=1h --requeue=auto -- true
+is_status 2 'LSF cannot'
+err_has 'hec resume' 'and what to do'
+run "$HEC" script --scheduler=slurm --time=1h --requeue=sometimes -- true
+is_status 2 'a word that is none'
+
 # ---- what it used ----
 
 run "$HEC" report "$(submit --after="any:$(submit -- sleep 100)" -- true)"

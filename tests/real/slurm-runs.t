@@ -55,6 +55,10 @@ is "$(hec list --state='not submitted')" '' 'and leaves no run'
 run hec resume "$bad"
 is_status 0 'a run is resumed'
 ends "$bad" 1 'in its folder'
+again=$(hec submit --time=1m --warn=50s --requeue=auto:2 --memory=50M -- sh -c \
+    '[ ! -e went ] || { echo second; exit; }; trap "touch went; exit 75" TERM; echo first; sleep 90 & wait')
+ends "$again" 0 'one that stops at its warning goes on from the queue until it is done'
+is "$(hec logs "$again" 2>/dev/null | tr '\n' ' ')" 'first second ' 'with the output of both times'
 run hec submit --scheduler=local --after="$late" -- true
 is_status 2 'a run of another scheduler cannot be waited for'
 run hec wait --timeout=150s "$late"
