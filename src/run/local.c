@@ -15,8 +15,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-extern char **environ;
-
 /* What comes back from the one who starts it. */
 typedef struct told {
     int64_t pid;

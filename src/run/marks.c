@@ -34,12 +34,18 @@ static bool parse_name(const char *name, uint32_t *ret_part, int64_t *ret_index)
 /* "0m1.500s 0m0.250s" is 1.75; -1 for anything else. */
 static double parse_cpu(const char *s)
 {
-    double minutes[2], seconds[2];
+    double seconds = 0;
+    char *end;
 
-    if (!s ||
-        sscanf(s, "%lfm%lfs %lfm%lfs", &minutes[0], &seconds[0], &minutes[1], &seconds[1]) != 4)
-        return -1;
-    return (minutes[0] + minutes[1]) * 60 + seconds[0] + seconds[1];
+    for (int i = 0; i < 4; i++) {
+        double part = s ? strtod(s, &end) : 0;
+
+        if (!s || end == s || *end != (i % 2 ? 's' : 'm'))
+            return -1;
+        seconds += i % 2 ? part : part * 60;
+        s = end + 1;
+    }
+    return seconds;
 }
 
 static const char *keep(hec__known *k, const char *s)

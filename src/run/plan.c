@@ -190,7 +190,7 @@ int hec_rundir_plan(hec_request *q, const hec_site *site, const hec_submit_optio
         r = write_asked(q, site, parts, snapshot, &asked, err);
     if (r == 0)
         r = hec_rundir_create(o ? o->path : NULL, "job", q->name, asked.data, &run, err);
-    if (r < 0)
+    if (r < 0 || !run)
         return r;
     r = fill(run, q, site, parts, snapshot, err);
     if (r < 0) {

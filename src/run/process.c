@@ -15,21 +15,23 @@ int64_t hec__process_born(int64_t pid)
     HEC_AUTO_STRBUF text;
     char path[64];
     const char *p;
-    long long born = 0;
-    char state = 'Z';
+    char state;
 
     hec__strbuf_init(&text);
     snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
     if (pid <= 0 || hec__file_read("", path, &text, NULL) < 0)
         return 0;
-    /* The name, in brackets, may have anything in it; the 22nd field is the time. */
+    /* The name, in brackets, may have anything in it; the 3rd field is the state, the 22nd the
+     * time. */
     p = strrchr(text.data, ')');
-    if (!p || sscanf(p + 1,
-                     " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-                     "%lld",
-                     &state, &born) != 2)
+    if (!p || p[1] != ' ')
         return 0;
-    return state == 'Z' || state == 'X' ? 0 : born;
+    state = p[2];
+    for (int field = 2; p && field < 22; field++)
+        p = strchr(p + 1, ' ');
+    if (!p)
+        return 0;
+    return state == 'Z' || state == 'X' ? 0 : strtoll(p, NULL, 10);
 }
 
 void hec__process_host(char host[256], char boot[64])

@@ -118,6 +118,7 @@ int hec__run_open_path(const char *path, int home, hec_rundir **ret_run, hec_err
     run->home = home;
     run->path = realpath(path, NULL);
     if (!run->path)
+        /* cppcheck-suppress memleak ; it goes at the end of the scope */
         return hec__fail(err, errno == ENOENT || errno == ENOTDIR ? HEC_ENOENT : HEC_EIO, errno,
                          "cannot open the run '%.160s'", path);
     r = hec__run_folder(run->path, &run->dir, err);

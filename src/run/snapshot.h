@@ -30,7 +30,7 @@ int hec__store_open(const char *home, int *ret_fd, hec_error *err);
 void hec__store_name(const hec__strbuf *content, bool program, char name[HEC__STORE_NAME]);
 
 /* Gives it a name in a folder too. */
-int hec__store_put(int store, const hec__strbuf *content, const char *name, bool program, int dir,
+int hec__store_put(int store, const hec__strbuf *content, const char *stored, bool program, int dir,
                    const char *leaf, hec_error *err);
 
 /* Removes what no snapshot has any more. */

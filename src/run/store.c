@@ -75,19 +75,19 @@ static int add(int store, const char *name, const hec__strbuf *content, unsigned
     return hec__run_write_file(dir, name + 3, content->data, content->len, mode, err);
 }
 
-int hec__store_put(int store, const hec__strbuf *content, const char *name, bool program, int dir,
+int hec__store_put(int store, const hec__strbuf *content, const char *stored, bool program, int dir,
                    const char *leaf, hec_error *err)
 {
     unsigned mode = program ? 0500 : 0400;
     int r;
 
     for (int i = 0; i < TRIES; i++) {
-        if (!is_same(store, name, content)) {
-            r = add(store, name, content, mode, err);
+        if (!is_same(store, stored, content)) {
+            r = add(store, stored, content, mode, err);
             if (r < 0)
                 return r;
         }
-        if (linkat(store, name, dir, leaf, 0) == 0)
+        if (linkat(store, stored, dir, leaf, 0) == 0)
             return 0;
         if (errno != ENOENT) /* else somebody has just cleaned up */
             break;

@@ -87,7 +87,7 @@ int hec_rundir_resume(hec_rundir *run, hec_error *err)
 
     if (r == 0)
         r = hec_rundir_jobs(run, HEC_ASK_GENTLY, &jobs, NULL, err);
-    if (r < 0)
+    if (r < 0 || !jobs)
         return r;
     state = hec_jobs_state(jobs, NULL);
     if (jobs->n && !hec_job_state_ended(state))
