@@ -168,8 +168,10 @@ static void merge(hec_job *a, const hec_job *b)
     a->reason = a->reason ? a->reason : b->reason;
     a->submitted = a->submitted ? a->submitted : b->submitted;
     a->expected = a->expected ? a->expected : b->expected;
-    a->started = a->started ? a->started : b->started;
-    a->nodes = a->nodes ? a->nodes : b->nodes;
+    if (a->state != HEC_JOB_WAITING) { /* else an earlier attempt's */
+        a->started = a->started ? a->started : b->started;
+        a->nodes = a->nodes ? a->nodes : b->nodes;
+    }
     a->cpus = a->cpus ? a->cpus : b->cpus;
     a->memory = a->memory > b->memory ? a->memory : b->memory;
     a->cpu_s = a->cpu_s >= 0 ? a->cpu_s : b->cpu_s;

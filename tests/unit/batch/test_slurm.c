@@ -101,19 +101,22 @@ static void test_settle(void)
     HEC_AUTO(hec_jobs)
     jobs = read_with(hec__slurm_adapter.read_query,
                      "12|2|RUNNING|1|2|3|1|n1|None\n12|1|FAILED|1|2|3|1|n1|NonZeroExitCode\n"
+                     "12|3|PENDING|1|2|3|1||None\n"
                      "7|N/A|RUNNING|1|2|3|1|n1|None\n88|N/A|RUNNING|1|2|3|1|n1|None\n");
 
     hec__slurm_adapter.read_history(jobs,
                                     "12_1|FAILED|2:0|1|2|4|1|n1||00:07\n12|FAILED|2:0|1|2|4|1|n1||"
                                     "00:07\n9|COMPLETED|0:0|1|2|4|1|n1||00:07\n",
                                     &err);
-    ok(hec__jobs_settle(jobs, ids, 3, &err) == 0 && jobs->n == 4, "four are left");
+    ok(hec__jobs_settle(jobs, ids, 3, &err) == 0 && jobs->n == 5, "five are left");
     is_str(jobs->all[0].id, "9", "in the order of the question");
     ok(jobs->all[1].index == 1 && jobs->all[1].exit_code == 2 && jobs->all[1].ended == 3 &&
            jobs->all[1].cpu_s == 7,
        "the accounting fills what the queue does not say");
     ok(jobs->all[2].index == 2, "elements in order, and none that has no index");
-    is_str(jobs->all[3].id, "7.head", "by the name it was asked by");
+    ok(jobs->all[3].state == HEC_JOB_WAITING && !jobs->all[3].started && !jobs->all[3].nodes,
+       "what waits again has not begun");
+    is_str(jobs->all[4].id, "7.head", "by the name it was asked by");
 }
 
 static void test_no_memory(void)
