@@ -48,8 +48,11 @@ PyObject *hecmod_run_plan(PyObject *module, PyObject *args)
     o.path = owner ? PyBytes_AS_STRING(owner) : NULL;
     if (job_asked_init(&a, site, options, command) == 0) {
         Py_BEGIN_ALLOW_THREADS r = hec_rundir_plan(a.request, a.site, &o, &run, &err);
-        Py_END_ALLOW_THREADS if (r < 0) hecmod_raise(&err);
-        else made = describe(run);
+        Py_END_ALLOW_THREADS;
+        if (r < 0)
+            hecmod_raise(&err);
+        else
+            made = describe(run);
         hec_rundir_destroy(run);
         job_asked_fini(&a);
     }
