@@ -19,7 +19,7 @@ int run_name_file(const hec_rundir *run, const char *file, hec__strbuf *ret, hec
 
 /* ---- the rows of a run whose tasks were planned ---- */
 
-/* One of them: a task as it is asked for now, whether it was run or not. */
+/* One of them: a task as the latest command asks for it, whether it was run or not. */
 typedef struct run_row {
     uint64_t task, row;
     unsigned char key[HEC_KEY_SIZE];

@@ -14,6 +14,22 @@ bool hec__read_line(hec__slice *rest, hec__slice *ret)
     return true;
 }
 
+size_t hec__last_number(const char *text, char behind, const char **ret)
+{
+    hec__slice rest = hec__slice_of(text), line;
+    size_t found = 0;
+
+    while (hec__read_line(&rest, &line)) {
+        size_t n = strspn(line.s, "0123456789");
+
+        if (n && n <= line.n && (n == line.n || line.s[n] == behind)) {
+            *ret = line.s;
+            found = n;
+        }
+    }
+    return found;
+}
+
 bool hec__read_field(hec__slice *rest, char sep, hec__slice *ret)
 {
     const char *end;

@@ -13,6 +13,10 @@
 /* The next line without its end, '\r' included. False at the end of the text. */
 bool hec__read_line(hec__slice *rest, hec__slice *ret);
 
+/* The number that the last line begins with of those that begin with one, alone or with `behind`
+ * after it; *ret is borrowed. How many digits it has; 0: there is none. */
+size_t hec__last_number(const char *text, char behind, const char **ret);
+
 /* Takes the next of the fields off *rest, which `sep` separates; empty ones count. False when there
  * is none left. */
 bool hec__read_field(hec__slice *rest, char sep, hec__slice *ret);

@@ -31,18 +31,7 @@ static void submit(hec__call *c, const hec_site *site, const char *script)
 /* "7", or "7.1-10:1" of an array: the last line of those that there are. */
 static size_t submitted(const char *out, const char **ret_id)
 {
-    hec__slice rest = hec__slice_of(out), line;
-    size_t found = 0;
-
-    while (hec__read_line(&rest, &line)) {
-        size_t n = strspn(line.s, "0123456789");
-
-        if (n && n <= line.n && (n == line.n || line.s[n] == '.')) {
-            *ret_id = line.s;
-            found = n;
-        }
-    }
-    return found;
+    return hec__last_number(out, '.', ret_id);
 }
 
 /* Whose jobs: all of a user's are as quick to get as one. */

@@ -177,18 +177,7 @@ static void submit(hec__call *c, const hec_site *site, const char *script)
 /* "123", or "123;cluster": the last line of those that there are. */
 static size_t submitted(const char *out, const char **ret_id)
 {
-    hec__slice rest = hec__slice_of(out), line;
-    size_t found = 0;
-
-    while (hec__read_line(&rest, &line)) {
-        size_t n = strspn(line.s, "0123456789");
-
-        if (n && n <= line.n && (n == line.n || line.s[n] == ';')) {
-            *ret_id = line.s;
-            found = n;
-        }
-    }
-    return found;
+    return hec__last_number(out, ';', ret_id);
 }
 
 static void query(hec__call *c, const hec_site *site, const char *const *ids, size_t n)

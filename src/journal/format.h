@@ -6,12 +6,14 @@
 #ifndef HEC_JOURNAL_FORMAT_H
 #define HEC_JOURNAL_FORMAT_H
 
+#include "base/filehead.h"
+
 #include <hec/journal.h>
 
 #include <stdbool.h>
 
-#define HEC__JFILE_SIZE  64u /* the header of a file */
-#define HEC__JHEAD_SIZE  56u /* the header of a record */
+#define HEC__JFILE_SIZE  HEC__FILEHEAD_SIZE /* the header of a file */
+#define HEC__JHEAD_SIZE  56u                /* the header of a record */
 #define HEC__JENTRY_SIZE 72u
 #define HEC__JPART_SIZE  16u
 #define HEC__JMAGIC      ((const char[]){'h', 'e', 'c', 'r'})

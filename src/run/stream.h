@@ -8,11 +8,12 @@
 
 #include <hec/stream.h>
 
+#include "base/filehead.h"
 #include "sys/window.h"
 
 #include <stdbool.h>
 
-#define HEC__SFILE_SIZE  64u                 /* the header of a file */
+#define HEC__SFILE_SIZE  HEC__FILEHEAD_SIZE  /* the header of a file */
 #define HEC__SHEAD_SIZE  64u                 /* the header of a record */
 #define HEC__SENTRY_SIZE 32u                 /* of an index */
 #define HEC__SDATA_MAX   ((uint32_t)1 << 20) /* of a record */

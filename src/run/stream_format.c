@@ -5,40 +5,24 @@
  */
 #include "run/stream.h"
 
-#include "base/error.h"
 #include "base/hash.h"
 #include "base/little.h"
 
 #include <string.h>
 
-#define VERSION 1u
-
-static const unsigned char file_magic[8] = {0x89, 'H', 'E', 'C', 'S', '\r', '\n', 0x1a};
+static const hec__filekind kind = {
+    .magic = {0x89, 'H', 'E', 'C', 'S', '\r', '\n', 0x1a}, .version = 1, .name = "stream file"};
 
 static const unsigned char record_magic[HEC__SMAGIC_SIZE] = {'h', 'e', 'c', 's'};
 
 void hec__sfile_put(unsigned char to[HEC__SFILE_SIZE], const unsigned char id[16], uint64_t time_ns)
 {
-    memset(to, 0, HEC__SFILE_SIZE);
-    memcpy(to, file_magic, sizeof file_magic);
-    hec__put32(to + 8, VERSION);
-    memcpy(to + 16, id, 16);
-    hec__put64(to + 32, time_ns);
-    hec__put64(to + 56, hec__hash64(to, 56, 0));
+    hec__filehead_put(to, &kind, id, time_ns);
 }
 
 int hec__sfile_get(const unsigned char from[HEC__SFILE_SIZE], uint64_t *ret_seed, hec_error *err)
 {
-    if (memcmp(from, file_magic, sizeof file_magic) != 0)
-        return hec__fail(err, HEC_EFORMAT, 0, "it is no stream file of hec");
-    if (hec__get64(from + 56) != hec__hash64(from, 56, 0))
-        return hec__fail(err, HEC_EFORMAT, 0, "its first 64 bytes are damaged");
-    if (hec__get32(from + 8) != VERSION || hec__get32(from + 12) != 0)
-        return hec__fail(err, HEC_EFORMAT, 0,
-                         "a newer hec has made it (format %u): this one reads format %u",
-                         hec__get32(from + 8), VERSION);
-    *ret_seed = hec__get64(from + 16);
-    return 0;
+    return hec__filehead_get(from, &kind, ret_seed, err);
 }
 
 void hec__shead_put(unsigned char *to, const hec__shead *h, uint64_t seed, uint64_t at)

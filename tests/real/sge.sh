@@ -80,7 +80,9 @@ CONF
 }
 
 sge_cluster() {
-    qconf -ah "$(hostname -s)" || true
+    if ! qconf -sh | grep -qx "$(hostname -s)"; then
+        qconf -ah "$(hostname -s)"
+    fi
     qconf -as "$(hostname -s)"
     sge_change -ssconf -Msconf -e 's/^schedule_interval .*/schedule_interval 0:0:1/' \
         -e 's/^flush_submit_sec .*/flush_submit_sec 1/' \
