@@ -52,7 +52,7 @@ static int wait_for(const char *name, int64_t until_ms, hec__json *json)
 
     if (status != STATUS_OK)
         return status;
-    r = hec_rundir_wait(run, until_ms >= 0 && left < 0 ? 0 : left, &err);
+    r = hec_rundir_wait(run, until_ms >= 0 && left < 0 ? 0 : left, NULL, NULL, &err);
     if (r < 0) {
         hec_rundir_destroy(run);
         return out_error("wait", &err);

@@ -148,7 +148,7 @@ static int follow(logs *l, hec_rundir *run)
 
     /* Once more after the end: what was written last. */
     while (status == STATUS_OK && ended == 0) {
-        ended = hec_rundir_wait(run, LOOK_MS, &err);
+        ended = hec_rundir_wait(run, LOOK_MS, NULL, NULL, &err);
         status = ended < 0 ? out_error("wait for more", &err) : show_all(l);
         if (ferror(stdout))
             break; /* whoever reads has gone */

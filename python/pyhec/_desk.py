@@ -161,7 +161,8 @@ class Desk:
         if thread is None or not thread.is_alive():
             self._end()
         if wait and thread is not None and thread is not threading.current_thread():
-            thread.join()
+            while thread.is_alive():  # a wait without an end might not hear Ctrl-C
+                thread.join(0.1)
 
     def is_idle(self) -> bool:
         """Whether no task is under way."""

@@ -237,17 +237,14 @@ static int raise_kept(hecmod_commands *c)
     return -1;
 }
 
-/* A signal that comes just before a wait begins does not end it: Python hears of it after this. */
-#define SLEEP_MS 500
-
 /* One step. What has ended is not lost when the source fails: it is given first. */
 static int step(hecmod_commands *c, int timeout_ms)
 {
     hec_error err = {0};
     int r;
 
-    if (timeout_ms < 0 || timeout_ms > SLEEP_MS)
-        timeout_ms = SLEEP_MS;
+    if (timeout_ms < 0 || timeout_ms > HECMOD_WAIT_MS)
+        timeout_ms = HECMOD_WAIT_MS;
 
     if (c->type)
         return raise_kept(c);

@@ -62,8 +62,7 @@ static bool is_over(const hecmod_future *f)
 
 /* ---- sleeping ---- */
 
-#define FOREVER    INT64_MAX
-#define LONGEST_US 1000000000000 /* one wait of the operating system; there can be many */
+#define FOREVER INT64_MAX
 
 static int64_t now_us(void)
 {
@@ -98,16 +97,16 @@ static bool leave_list(sleeper **all, const sleeper *me)
 static int sleep_until(const sleeper *me, int64_t until_us)
 {
     for (;;) {
-        int64_t left = until_us == FOREVER ? -1 : until_us - now_us();
+        int64_t left = until_us == FOREVER ? FOREVER : until_us - now_us();
         PyLockStatus got;
 
-        if (until_us != FOREVER && left <= 0)
+        if (left <= 0)
             return 0;
-        if (left > LONGEST_US)
-            left = LONGEST_US;
+        if (left > HECMOD_WAIT_MS * 1000)
+            left = HECMOD_WAIT_MS * 1000;
         Py_BEGIN_ALLOW_THREADS got = PyThread_acquire_lock_timed(me->lock, left, 1);
         Py_END_ALLOW_THREADS if (got == PY_LOCK_ACQUIRED) return 1;
-        if (got == PY_LOCK_INTR && PyErr_CheckSignals() < 0)
+        if (PyErr_CheckSignals() < 0)
             return -1;
     }
 }
@@ -324,7 +323,7 @@ static int until_of(PyObject *timeout, int64_t *ret_until_us)
     }
     if (seconds <= 0)
         *ret_until_us = 0;
-    else if (seconds < (double)LONGEST_US) /* and not 30,000 years */
+    else if (seconds < 1e12) /* and not 30,000 years */
         *ret_until_us = now_us() + (int64_t)ceil(seconds * 1e6);
     return 0;
 }

@@ -143,21 +143,36 @@ PyObject *hecmod_run_jobs(PyObject *module, PyObject *args)
     return made;
 }
 
+/* In the middle of a wait, without the interpreter's lock. */
+static int check_signals(void *ctx)
+{
+    PyThreadState **thread = ctx;
+    int r;
+
+    PyEval_RestoreThread(*thread);
+    r = PyErr_CheckSignals();
+    *thread = PyEval_SaveThread();
+    return r;
+}
+
 PyObject *hecmod_run_wait(PyObject *module, PyObject *args)
 {
     PyObject *name;
     hec_rundir *run;
     hec_error err = {0};
+    PyThreadState *thread;
     long long timeout_ms;
     int r;
 
     (void)module;
     if (!PyArg_ParseTuple(args, "OL:run_wait", &name, &timeout_ms) || !(run = open_run(name)))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS r = hec_rundir_wait(run, timeout_ms, &err);
-    Py_END_ALLOW_THREADS hec_rundir_destroy(run);
+    thread = PyEval_SaveThread();
+    r = hec_rundir_wait(run, timeout_ms, check_signals, &thread, &err);
+    PyEval_RestoreThread(thread);
+    hec_rundir_destroy(run);
     if (r == HEC_EINTR)
-        return PyErr_CheckSignals() < 0 ? NULL : PyBool_FromLong(0);
+        return PyErr_Occurred() || PyErr_CheckSignals() < 0 ? NULL : PyBool_FromLong(0);
     return r < 0 ? hecmod_raise(&err) : PyBool_FromLong(r);
 }
 

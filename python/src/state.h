@@ -51,6 +51,10 @@ static inline PyObject *Py_NewRef(PyObject *o)
 }
 #endif
 
+/* A signal that comes just before a wait begins does not end it, and Python's function for it runs
+ * only when the waiting thread is back in the interpreter. So no wait is longer than this. */
+#define HECMOD_WAIT_MS 100
+
 /* Texts that are looked up by, made once. */
 enum hecmod_word {
     HECMOD_PENDING,

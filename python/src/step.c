@@ -70,15 +70,14 @@ static void tell_news(hecmod_pool *p)
     pthread_mutex_unlock(&p->mutex);
 }
 
-/* Another thread steps: sleeps until it has news, a short time at most, since Ctrl-C does not wake
- * us here. */
+/* Another thread steps: sleeps until it has news. */
 void hecmod_pool_wait_for_stepper(hecmod_pool *p)
 {
     struct timespec until;
     uint64_t seen = p->steps;
 
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 50000000;
+    until.tv_nsec += HECMOD_WAIT_MS * 1000000L;
     if (until.tv_nsec >= 1000000000) {
         until.tv_nsec -= 1000000000;
         until.tv_sec++;
@@ -161,13 +160,15 @@ static void drain_all(hecmod_pool *p)
         drain((hecmod_call *)PyList_GET_ITEM(p->calls, i));
 }
 
-/* One step, or a wait for the thread that steps. -1 with an exception set. */
+/* One step, or a wait for the thread that steps, a short time at most. -1 with an exception set. */
 static int step(hecmod_pool *p, const hecmod_call *mine, int timeout_ms)
 {
     hec_error err = {0};
     bool entered = false;
     int r;
 
+    if (timeout_ms < 0 || timeout_ms > HECMOD_WAIT_MS)
+        timeout_ms = HECMOD_WAIT_MS;
     if (!p->stepping) {
         if (enter(p) < 0)
             return -1;

@@ -47,7 +47,8 @@ static int pause_for(hec_rundir *run, int64_t ms, hec_error *err)
     return 0;
 }
 
-int hec_rundir_wait(hec_rundir *run, int64_t timeout_ms, hec_error *err)
+int hec_rundir_wait(hec_rundir *run, int64_t timeout_ms, int (*check)(void *ctx), void *ctx,
+                    hec_error *err)
 {
     uint64_t begin = hec__now_ns(), asked = 0;
     int64_t gap = ASK_MS;
@@ -67,6 +68,8 @@ int hec_rundir_wait(hec_rundir *run, int64_t timeout_ms, hec_error *err)
             return hec__fail(err, HEC_EINVAL, 0, "the run %s was never submitted", run->id);
         if (left <= 0)
             return 0;
+        if (check && check(ctx) != 0)
+            return hec__fail(err, HEC_EINTR, 0, "the wait was ended by its caller");
         if (ask && asked)
             gap = gap * 3 / 2 < ASK_MAX ? gap * 3 / 2 : ASK_MAX;
         if (ask)
