@@ -5,8 +5,10 @@
 #include "map_options.h"
 #include "out.h"
 
+#include <hec/batch.h>
 #include <hec/topology.h>
 
+#include <inttypes.h>
 #include <time.h>
 
 /* A twentieth of the time that is left, at most so many seconds, is kept for coming to an end. */
@@ -58,35 +60,58 @@ static int take_values(const opt_args *args, map_options *o)
     return 0;
 }
 
-/* How many CPUs, and how much time. 0 or an exit status. */
-static int ask_machine(map_options *o)
+/* How many CPUs, and how much time. */
+static void ask_machine(const hec_topology *t, map_options *o)
 {
-    hec_topology *t;
-    hec_error err;
-    int64_t left;
+    int64_t left = hec_topology_walltime_left(t);
     uint64_t margin;
     struct timespec now;
 
-    if (hec_topology_read(NULL, &t, &err) < 0)
-        return out_error("tell what may be used", &err);
     o->cpus = o->width = (uint32_t)hec_topology_cpus(t);
     if (o->width > 4096)
         o->width = 4096;
-    left = hec_topology_walltime_left(t);
-    hec_topology_destroy(t);
     if (left >= 0) {
         clock_gettime(CLOCK_MONOTONIC, &now);
         margin = left / 20 < MARGIN_MOST_S ? (uint64_t)left * 50 : MARGIN_MOST_S * 1000u;
         o->deadline_ns = ((uint64_t)now.tv_sec * 1000 + (uint64_t)left * 1000 - margin) * 1000000u;
     }
-    return 0;
+}
+
+/* On a login node one core, unless the user insists. */
+static void keep_small(const hec_topology *t, bool force, map_options *o)
+{
+    char why[256];
+
+    if (force || o->dry_run || o->width == 1 || !hec_site_login(t, why, sizeof why))
+        return;
+    out_complain("%s looks like a login node, where others work as well (%s, and this is no job): "
+                 "using one core and not %" PRIu32,
+                 hec_topology_host(t), why, o->width);
+    out_hint("'hec submit -- hec map ...' makes a job of it; --force uses the cores here; "
+             "HEC_SITE=local says that this is no such machine");
+    o->cpus = o->width = 1;
+}
+
+/* More than was granted is what was asked for, and rarely what was meant. */
+static void tell_excess(const hec_topology *t, const map_options *o)
+{
+    const char *why = hec_topology_cpu_grant(t);
+
+    if (why && !o->dry_run && o->width > o->cpus)
+        out_complain("--jobs asks for %" PRIu32 " at a time, and %" PRIu32 " CPU%s granted (%s)",
+                     o->width, o->cpus, o->cpus == 1 ? " was" : "s were", why);
 }
 
 int map_rows_take(const opt_args *args, map_options *o)
 {
     const char *const *v = args->values;
-    int status = ask_machine(o);
+    hec_topology *t;
+    hec_error err;
+    int status;
 
+    if (hec_topology_read(NULL, &t, &err) < 0)
+        return out_error("tell what may be used", &err);
+    ask_machine(t, o);
     o->shell = v[MAP_OPT_SHELL] != NULL;
     o->dry_run = v[MAP_OPT_DRY_RUN] != NULL;
     o->bar = v[MAP_OPT_BAR] != NULL;
@@ -101,7 +126,13 @@ int map_rows_take(const opt_args *args, map_options *o)
                                          : OUTPUT_GROUP;
     o->keep_order = v[MAP_OPT_KEEP_ORDER] != NULL;
     o->tag = v[MAP_OPT_TAG] != NULL;
-    return status == STATUS_OK ? take_values(args, o) : status;
+    status = take_values(args, o);
+    if (status == STATUS_OK) {
+        keep_small(t, v[MAP_OPT_FORCE] != NULL, o);
+        tell_excess(t, o);
+    }
+    hec_topology_destroy(t);
+    return status;
 }
 
 /* The options that make no sense without --retries. */

@@ -40,9 +40,9 @@ _hec()
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         fi
         ;;
-    map) mapfile -t COMPREPLY < <(compgen -W '--jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --arg-file --null --colsep --header --journal --help' -- "$cur") ;;
+    map) mapfile -t COMPREPLY < <(compgen -W '--jobs --force --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --arg-file --null --colsep --header --journal --help' -- "$cur") ;;
     results) mapfile -t COMPREPLY < <(compgen -W '--failed --json --csv --help' -- "$cur") ;;
-    sweep) mapfile -t COMPREPLY < <(compgen -W '--jobs --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --schema --help' -- "$cur") ;;
+    sweep) mapfile -t COMPREPLY < <(compgen -W '--jobs --force --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --schema --help' -- "$cur") ;;
     script) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --requeue --output --error --workdir --task-time --raw --site --scheduler --part --help' -- "$cur") ;;
     check) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --requeue --output --error --workdir --task-time --raw --site --scheduler --script --live --json --help' -- "$cur") ;;
     site) mapfile -t COMPREPLY < <(compgen -W '--json --live --help' -- "$cur") ;;

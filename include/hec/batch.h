@@ -13,6 +13,7 @@
 #define HEC_BATCH_H
 
 #include <hec/error.h>
+#include <hec/topology.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -29,10 +30,12 @@ typedef struct hec_site hec_site;
 /* Opens a site: the file of this path where the name has a '/' in it or ends with .yaml or .yml;
  * else NAME.yaml below $XDG_CONFIG_HOME/hec/sites (~/.config/hec/sites) or /etc/hec/sites; else
  * the one of this name that hec brings along. NULL: what the environment variable HEC_SITE names,
- * else the plain site of the scheduler whose commands are on PATH ("generic-slurm"; "local" where
- * there is none).
- * HEC_ENOENT: no site of this name. HEC_EFORMAT, with file, line and column: it is no site file.
- * HEC_ESYS: this hec was built without YAML. HEC_EIO, HEC_ENOMEM. */
+ * else the plain site of the scheduler whose commands are on PATH and that a cluster is configured
+ * for
+ * ("generic-slurm"; "local" where there is none). Where the commands are there and the
+ * configuration is not found, Slurm and Torque are asked, for five seconds at most. HEC_ENOENT: no
+ * site of this name. HEC_EFORMAT, with file, line and column: it is no site file. HEC_ESYS: this
+ * hec was built without YAML. HEC_EIO, HEC_ENOMEM. */
 HEC_API int hec_site_open(const char *name, hec_site **ret_site, hec_error *err);
 
 HEC_API void hec_site_destroy(hec_site *site); /* NULL is fine */
@@ -63,6 +66,16 @@ typedef void hec_site_seen(void *ctx, const char *name, const char *title, const
 
 /* Tells of every site that hec_site_open() finds by name, in the order of the names. HEC_ENOMEM. */
 HEC_API int hec_site_list(hec_site_seen *seen, void *ctx, hec_error *err);
+
+/* Whether this process is on a machine of a cluster, and in no job of it: on a login node, where
+ * others work as well. It is where a site file, that is not of scheduler "local", has this host
+ * among its `hosts`, or where the commands of a scheduler are on PATH and a cluster is configured
+ * for them. It is not in a job, by the topology or by the control group; nor where HEC_SITE names a
+ * site of scheduler "local". Files are looked at and no command is run: some tens of microseconds.
+ *
+ * 1, and why in buf, of which 256 are enough: "Slurm is configured here (/etc/slurm/slurm.conf)".
+ * 0: it is none, or as good as none. */
+HEC_API int hec_site_login(const hec_topology *topology, char *buf, size_t size);
 
 /* ---- requests ---- */
 

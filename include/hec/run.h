@@ -163,8 +163,8 @@ HEC_API int hec_rundir_jobs(hec_rundir *run, int ask, hec_jobs **ret_jobs, int64
 HEC_API int hec_jobs_state(const hec_jobs *jobs, const hec_job **ret_job);
 
 /* Waits until all jobs of a run have ended. timeout_ms: -1 for ever. check (may be NULL) is called
- * with ctx about once a second: anything but 0 ends the wait, as a signal does. 1: they have; 0: not
- * yet. HEC_EINTR: a signal came, or check() ended it. Errors of hec_rundir_jobs(). */
+ * with ctx about once a second: anything but 0 ends the wait, as a signal does. 1: they have; 0:
+ * not yet. HEC_EINTR: a signal came, or check() ended it. Errors of hec_rundir_jobs(). */
 HEC_API int hec_rundir_wait(hec_rundir *run, int64_t timeout_ms, int (*check)(void *ctx), void *ctx,
                             hec_error *err);
 

@@ -98,6 +98,12 @@ HEC_API void hec_topology_destroy(hec_topology *topology); /* NULL is fine */
 /* How many CPUs to use: at least 1. */
 HEC_API int hec_topology_cpus(const hec_topology *topology);
 
+/* The reason for that number, where it is a grant: what a batch system gave or HEC_CPUS says, or
+ * fewer than the machine has, by affinity or control group. NULL where it is all that the machine
+ * has.
+ */
+HEC_API const char *hec_topology_cpu_grant(const hec_topology *topology);
+
 /* The CPUs the process may run on, list form: "0-3,8"; "" where unknown. May name more CPUs than
  * hec_topology_cpus(), when something else than affinity decided. */
 HEC_API const char *hec_topology_cpu_list(const hec_topology *topology);

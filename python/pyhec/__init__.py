@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from ._errors import TaskTimeout as TaskTimeout
     from ._errors import WorkerDied as WorkerDied
     from ._errors import partial as partial
+    from ._grant import LoginNodeWarning as LoginNodeWarning
+    from ._grant import MoreThanGrantedWarning as MoreThanGrantedWarning
     from ._host import cpu_count as cpu_count
     from ._host import host as host
     from ._job import Job as Job
@@ -74,7 +76,9 @@ _HOMES = {
     "Job": "_job",
     "JobError": "_job",
     "JournalInfo": "_journal",
+    "LoginNodeWarning": "_grant",
     "Memory": "_shared",
+    "MoreThanGrantedWarning": "_grant",
     "NoFilesError": "_errors",
     "NodeLost": "_errors",
     "Options": "_options",

@@ -18,6 +18,39 @@ def cpu_count() -> int:
     return _hec.cores_free(_hec.cpus())
 
 
+#: What _hec.grant() said when it was asked first: to ask is to read two dozen files.
+_grant: tuple[int, str | None, str | None] | None = None
+
+
+def granted() -> int:
+    """The same for a call that is to use all of them, which a login node is not for."""
+    cpus, _, login = _hec.grant()
+    n = _hec.cores_free(cpus)
+    if login is not None and n > 1:
+        from ._grant import tell_login
+
+        tell_login(n, login)
+    return n
+
+
+def wanted(n: int) -> int:
+    """How many workers a call has that asks for n. That n is more than was granted is said."""
+    global _grant
+    n = _hec.cores_free(n)
+    if n > 1:
+        if _grant is None:
+            _grant = _hec.grant()
+        cpus, why, login = _grant
+        if login is not None or (why is not None and n > cpus):
+            from ._grant import tell_excess, tell_login
+
+            if login is not None:
+                tell_login(n, login)
+            elif why is not None:
+                tell_excess(n, cpus, why)
+    return n
+
+
 def host(root: str | os.PathLike[str] | None = None) -> dict[str, typing.Any]:
     """What this process may use and why: what ``hec host --json`` prints, as a dict.
 

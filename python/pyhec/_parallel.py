@@ -6,7 +6,7 @@ from __future__ import annotations
 from _operator import index  # that of operator, without the half millisecond of its import
 
 from . import _hec, _options
-from ._host import cpu_count
+from ._host import granted
 from ._run import Bar, check_callable, run_here, run_once, worker_count
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -44,7 +44,7 @@ def _jobs(n: typing.Any) -> int:
         except TypeError:
             count = 1
         if count < 0:
-            return max(cpu_count() + 1 + count, 1)
+            return max(granted() + 1 + count, 1)
         if count == 0:
             raise ValueError("n_jobs must not be 0: give a number of workers, or -1 for all CPUs")
     return worker_count(n, "n_jobs")

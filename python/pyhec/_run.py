@@ -8,7 +8,7 @@ import sys
 from _operator import index  # that of operator, without the half millisecond of its import
 
 from . import _hec, _report
-from ._host import cpu_count
+from ._host import granted, wanted
 from ._options import Options
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
@@ -27,8 +27,8 @@ def worker_count(n: typing.Any, name: str = "n_cores") -> int:
     worker only so many as there are cores to be had.
     """
     if n is None or (isinstance(n, str) and n == "max"):
-        return cpu_count()
-    return _hec.cores_free(_positive(n, name))
+        return granted()
+    return wanted(_positive(n, name))
 
 
 def _positive(n: typing.Any, name: str) -> int:

@@ -4,6 +4,8 @@
  */
 #include "state.h"
 
+#include <hec/batch.h>
+
 #include <stdlib.h>
 
 PyObject *hecmod_cpus(PyObject *module, PyObject *unused)
@@ -19,6 +21,26 @@ PyObject *hecmod_cpus(PyObject *module, PyObject *unused)
     n = hec_topology_cpus(t);
     hec_topology_destroy(t);
     return PyLong_FromLong(n);
+}
+
+PyObject *hecmod_grant(PyObject *module, PyObject *unused)
+{
+    hec_topology *t = NULL;
+    hec_error err = {0};
+    char login[256];
+    PyObject *all;
+    bool is_login;
+
+    (void)module;
+    (void)unused;
+    if (hec_topology_read(NULL, &t, &err) < 0)
+        return hecmod_raise(&err);
+    is_login = hec_site_login(t, login, sizeof login);
+    /* "z": text that may be NULL, which is None */
+    all = Py_BuildValue("(izz)", hec_topology_cpus(t), hec_topology_cpu_grant(t),
+                        is_login ? login : NULL);
+    hec_topology_destroy(t);
+    return all;
 }
 
 PyObject *hecmod_host_json(PyObject *module, PyObject *root)

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "batch/here.h"
 #include "batch/parse.h"
 
 #include <dirent.h>
@@ -184,38 +185,14 @@ static int open_path(const char *path, hec_site **ret_site, hec_error *err)
     return hec__site_parse(name, path, NULL, 0, ret_site, err);
 }
 
-static bool on_path(const char *program)
-{
-    const char *path = getenv("PATH");
-
-    while (path && *path) {
-        size_t n = strcspn(path, ":");
-        char file[PATH_BYTES];
-
-        if (n &&
-            (size_t)snprintf(file, sizeof file, "%.*s/%s", (int)n, path, program) < sizeof file &&
-            access(file, X_OK) == 0)
-            return true;
-        path += n + (path[n] == ':');
-    }
-    return false;
-}
-
-/* The plain site of the scheduler that is here. qsub belongs to three: Grid Engine comes with
- * qconf, and only PBS Pro and OpenPBS have /etc/pbs.conf. */
+/* The plain site of the scheduler that is here. */
 static const char *detect(void)
 {
-    const char *pbs = getenv("PBS_CONF_FILE");
+    static const char *const plain[HEC__N_SCHEDULERS] = {
+        [HEC__SLURM] = "generic-slurm",   [HEC__SGE] = "generic-sge", [HEC__PBS] = "generic-pbs",
+        [HEC__TORQUE] = "generic-torque", [HEC__LSF] = "generic-lsf", [HEC__LOCAL] = "local"};
 
-    if (on_path("sbatch"))
-        return "generic-slurm";
-    if (on_path("bsub"))
-        return "generic-lsf";
-    if (!on_path("qsub"))
-        return "local";
-    if (getenv("SGE_ROOT") || on_path("qconf"))
-        return "generic-sge";
-    return exists(pbs ? pbs : "/etc/pbs.conf") ? "generic-pbs" : "generic-torque";
+    return plain[hec__here_scheduler()];
 }
 
 int hec_site_open(const char *name, hec_site **ret_site, hec_error *err)
@@ -237,6 +214,27 @@ static int add_name(hec__texts *names, hec__arena *arena, const char *name, size
         if (strlen(names->all[i]) == n && memcmp(names->all[i], name, n) == 0)
             return 0;
     return hec__texts_add(names, arena, name, n);
+}
+
+void hec__site_files(void (*told)(void *ctx, const char *name, const char *path), void *ctx)
+{
+    char dir[PATH_BYTES], path[PATH_BYTES + 256], name[256];
+
+    for (int i = 0; i < N_FOLDERS; i++) {
+        DIR *d = folder(i, dir, sizeof dir) ? opendir(dir) : NULL;
+        struct dirent *entry;
+
+        while (d && (entry = readdir(d))) {
+            if (entry->d_name[0] == '.' || !ends_with(entry->d_name, ".yaml"))
+                continue;
+            snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
+            snprintf(name, sizeof name, "%.*s", (int)(strlen(entry->d_name) - strlen(".yaml")),
+                     entry->d_name);
+            told(ctx, name, path);
+        }
+        if (d)
+            closedir(d);
+    }
 }
 
 static int add_folder(hec__texts *names, hec__arena *arena, const char *dir)

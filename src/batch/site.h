@@ -117,6 +117,9 @@ HEC_AUTO_DEFINE(hec_site, hec_site_destroy)
 int hec__site_parse(const char *name, const char *path, const char *bytes, size_t size,
                     hec_site **ret_site, hec_error *err);
 
+/* Told of each site file of this user and of this machine: the site's name, and the path. */
+void hec__site_files(void (*told)(void *ctx, const char *name, const char *path), void *ctx);
+
 /* NULL where there is none of this name. */
 const hec__partition *hec__site_partition(const hec_site *site, const char *name);
 

@@ -72,6 +72,8 @@ int hec__topology_read_affinity(hec_topology *t, hec_error *err)
     has_online = read_list(t, "/sys/devices/system/cpu/online", NULL, &online, err);
     if (has_online < 0)
         return has_online;
+    if (has_online)
+        t->online = (uint64_t)hec__cpuset_count(&online);
     if (has_allowed)
         return add_affinity(t, &allowed, has_online ? &online : &allowed, err);
     r = hec__topology_note(t, err, "/proc/self/status does not say which CPUs are allowed");

@@ -148,6 +148,20 @@ int hec_topology_cpus(const hec_topology *topology)
     return n == 0 ? 1 : n > INT_MAX ? INT_MAX : (int)n;
 }
 
+const char *hec_topology_cpu_grant(const hec_topology *topology)
+{
+    for (size_t i = 0; i < topology->cpus.n; i++) {
+        const hec_limit *l = &topology->cpus.v[i];
+
+        if (l->decides)
+            return strcmp(l->source, "batch") == 0 || strcmp(l->source, "user") == 0 ||
+                           l->value < topology->online
+                       ? l->text
+                       : NULL;
+    }
+    return NULL;
+}
+
 const char *hec_topology_cpu_list(const hec_topology *topology)
 {
     return topology->cpu_list;

@@ -30,6 +30,7 @@ struct hec_topology {
     const char *cpu_list;
     const char *oom_file; /* see oom.h; NULL: none of a control group */
     hec__limits cpus, memory;
+    uint64_t online; /* CPUs that the machine has; 0: not known */
     uint64_t available;
     hec_gpu *gpus;
     size_t n_gpus, cap_gpus;

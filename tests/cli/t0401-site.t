@@ -84,27 +84,45 @@ run "$HEC" site --json
 is "$(json_get out 'sum(s["error"] is not None for s in v["sites"])')" 1 'as JSON does'
 rm config/hec/sites/broken.yaml
 
-# Which scheduler is here: by its commands on PATH.
+# Which scheduler is here: by its commands on PATH, and a cluster that is configured for them.
 mkdir bin
 fake() # PROGRAM...: PATH with these alone
 {
     rm -f bin/*
     for program; do
-        printf '#!/bin/sh\n' >"bin/$program"
+        printf '#!/bin/sh\necho "Server Max"\n' >"bin/$program"
         chmod +x "bin/$program"
     done
 }
-detects() # TEXT
+detects() # SITE TEXT
 {
     PATH="$WORK/bin" "$HEC" script -- true >out 2>err
-    out_has "A job for $1 (" "detected: $1"
+    out_has "A job for $1 (" "$2: $1"
 }
-unset SGE_ROOT
-fake sbatch qsub && detects generic-slurm
-fake bsub && detects generic-lsf
-fake qsub qconf && detects generic-sge
-touch pbs.conf
-fake qsub && PBS_CONF_FILE=$WORK/pbs.conf detects generic-pbs
-fake qsub && PBS_CONF_FILE=$WORK/none detects generic-torque
-fake other && detects local
+unset SGE_ROOT SGE_CELL LSF_ENVDIR PBS_SERVER PBS_PRIMARY
+SLURM_CONF=$WORK/slurm.conf PBS_CONF_FILE=$WORK/pbs.conf
+export SLURM_CONF PBS_CONF_FILE
+mkdir -p sge/default/common lsf
+touch sge/default/common/act_qmaster lsf/lsf.conf
+if [ -e /etc/lsf.conf ] || [ -e /var/lib/gridengine/default/common/act_qmaster ]; then
+    echo '# a cluster is configured here, and would be found'
+else
+    fake bsub && detects local 'LSF without a cluster'
+    fake qsub qconf && detects local 'Grid Engine without one'
+fi
+fake bsub && LSF_ENVDIR=$WORK/lsf detects generic-lsf 'LSF'
+fake qsub qconf && SGE_ROOT=$WORK/sge detects generic-sge 'Grid Engine'
+fake sbatch qsub && detects local 'the packages of Slurm, and no cluster'
+fake sbatch scontrol && detects local 'whose scontrol knows of none'
+printf '#!/bin/sh\n[ "$*" = ping ] && echo "Slurmctld(primary) at head is DOWN"\nexit 1\n' >bin/scontrol
+detects generic-slurm 'Slurm that has its configuration from the network'
+touch slurm.conf
+fake sbatch qsub && detects generic-slurm 'Slurm with a configuration'
+fake qsub && printf 'PBS_SERVER=CHANGE_THIS_TO_PBS_SERVER_HOSTNAME\nPBS_HOME=/x\n' >pbs.conf
+detects local 'PBS as its package leaves it'
+printf 'PBS_EXEC=/opt/pbs\nPBS_SERVER=head\n' >pbs.conf
+detects generic-pbs 'PBS with a server'
+rm pbs.conf
+fake qsub qstat && detects generic-torque 'Torque that answers'
+fake other && detects local 'nothing at all'
 done_testing

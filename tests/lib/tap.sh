@@ -21,6 +21,9 @@ for tap_var in $(env | sed -nE "s/^($tap_theirs)=.*/\1/p"); do
     unset "$tap_var"
 done
 unset tap_var
+# Nor that the tests run on a login node.
+HEC_SITE=local
+export HEC_SITE
 
 # run COMMAND...: its stdout, stderr and exit status, in $WORK/out, $WORK/err and $status.
 run()

@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ.setdefault("HEC_SITE", "local")  # the tests may run on a login node
     config.addinivalue_line("markers", "slow: takes more than a second or two")
     import pyhec
 

@@ -37,6 +37,8 @@ static void test_accessors(void)
 
     ok(hec_topology_cpus(t) == 4, "CPUs");
     is_str(hec_topology_cpu_list(t), "4-7", "which");
+    ok(hec_topology_cpu_grant(t) && strstr(hec_topology_cpu_grant(t), "Slurm job 2"),
+       "which a job granted");
     ok(hec_topology_memory(t) == (uint64_t)8000 << 20, "memory");
     ok(hec_topology_memory_available(t) < hec_topology_memory(t), "less of it is available");
     n = hec_topology_cpu_limits(t, &limits);
@@ -156,11 +158,23 @@ static void test_live(void)
     ok(strstr(err.text, "/nowhere/at/all") != NULL, "%s", err.text);
 }
 
+static void test_grants(void)
+{
+    hec_topology *laptop = machine("laptop"), *quota = machine("docker-v1-quota");
+
+    ok(!hec_topology_cpu_grant(laptop), "a laptop's CPUs are nobody's grant");
+    ok(hec_topology_cpu_grant(quota) && strstr(hec_topology_cpu_grant(quota), "cgroup"),
+       "a quota of the control group is one");
+    hec_topology_destroy(laptop);
+    hec_topology_destroy(quota);
+}
+
 int main(void)
 {
     unsetenv("HEC_CPUS");
     unsetenv("HEC_MEMORY");
     test_accessors();
+    test_grants();
     test_numa();
     test_user();
     test_live();
