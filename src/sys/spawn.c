@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "sys/shm.h"
+#include "sys/slice.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,6 +84,7 @@ bool hec__guard_released(int hold)
 typedef struct birth {
     const hec__program *s;
     bool from_main_thread;
+    const hec__slice *slice; /* to go back to; NULL: it is the right one */
 } birth;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -178,6 +180,8 @@ BARE static int be_born(void *arg)
     int step, sys;
 
     reset_signals();
+    if (b->slice)
+        syscall(SYS_sched_setattr, 0, b->slice, 0);
     if (!bind(b))
         syscall(SYS_exit_group, 128 + SIGKILL);
     if (s->cwd && syscall(SYS_chdir, s->cwd) < 0) {
@@ -199,21 +203,38 @@ BARE static int be_born(void *arg)
 
 /* ---- in the parent ---- */
 
+/* No handler of this process may run in the child, which would be in this memory. But a child's
+ * end that nobody handles is not blocked: for a signal that is, the kernel looks for another thread
+ * to wake, and each end of a command would wake a thread of some library. By the bare call, because
+ * the library's spares the two signals that it uses itself. */
+static void block_signals(uint64_t *ret_before)
+{
+    struct sigaction a = {.sa_handler = SIG_DFL};
+    uint64_t all = UINT64_MAX;
+
+    sigaction(SIGCHLD, NULL, &a);
+    if (!(a.sa_flags & SA_SIGINFO) && (a.sa_handler == SIG_DFL || a.sa_handler == SIG_IGN))
+        all &= ~(UINT64_C(1) << (SIGCHLD - 1));
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, ret_before, SIGNALS / 8);
+}
+
 int hec__spawn(const hec__spawner *spawner, const hec__program *s, pid_t *ret_pid, hec_error *err)
 {
     birth b = {.s = s, .from_main_thread = getpid() == (pid_t)syscall(SYS_gettid)};
-    uint64_t all = UINT64_MAX, before;
+    uint64_t before;
+    hec__slice slice = {.size = sizeof slice};
     char *top = (char *)spawner->stack + spawner->stack_size;
     pid_t pid;
     int sys;
 
     s->report->sys = 0;
     __atomic_store_n(&s->report->step, 0, __ATOMIC_RELAXED);
-    /* No handler of this process may run in the child, which would be in this memory. By the bare
-     * call, because the library's spares the two signals that it uses itself. */
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, SIGNALS / 8);
+    block_signals(&before);
+    b.slice = hec__slice_shorten(&slice) ? &slice : NULL;
     pid = clone(be_born, top, CLONE_VM | CLONE_VFORK | SIGCHLD, &b);
     sys = errno;
+    if (b.slice)
+        syscall(SYS_sched_setattr, 0, &slice, 0);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, SIGNALS / 8);
     if (pid < 0)
         return hec__fail(err, HEC_ESYS, sys, "cannot start a process");

@@ -7,10 +7,13 @@
 #include "tap.h"
 
 #include "sys/clock.h"
+#include "sys/slice.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,6 +118,43 @@ static void forked_copy(void)
     crowd_fini(&c);
 }
 
+static uint64_t slice_of(pid_t pid)
+{
+    hec__slice s = {.size = sizeof s};
+
+    return syscall(SYS_sched_getattr, pid, &s, sizeof s, 0) == 0 ? s.runtime_ns : UINT64_MAX;
+}
+
+/* What starting asks of the scheduler is asked for the start alone. */
+static void slices(void)
+{
+    crowd c = {0};
+    hec_commands *engine = crowd_start(&c, 1, 0);
+    hec__slice before = {.size = sizeof before};
+    uint64_t usual = slice_of(0), theirs;
+    char path[64];
+    FILE *f = NULL;
+    int pid = 0;
+
+    crowd_add(&c, "sleep 1001.3");
+    hec_commands_step(engine, 0, NULL);
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    f = fopen(path, "re");
+    if (f) {
+        ok(fscanf(f, "%d", &pid) == 1, "a command runs");
+        fclose(f);
+    }
+    theirs = pid ? slice_of(pid) : 0;
+    ok(usual != UINT64_MAX && slice_of(0) == usual, "the starter's slice is as it was");
+    ok(theirs == usual, "and so is that of what it started: %llu", (unsigned long long)theirs);
+    hec_commands_destroy(engine, 0);
+    crowd_fini(&c);
+    ok(hec__slice_shorten(&before) && before.runtime_ns == usual && slice_of(0) <= usual,
+       "a short one can be had");
+    syscall(SYS_sched_setattr, 0, &before, 0);
+    ok(slice_of(0) == usual, "and given back");
+}
+
 /* ---- many ---- */
 
 typedef struct tally {
@@ -172,6 +212,7 @@ int main(void)
                 true); /* its child starts a thread: the thread sanitizer wants none here */
     parent_dies(SIGTERM, false);
     thread_ends();
+    slices();
     many(10000, 4);
     many(200, 64);
     setenv("HEC_NO_PIDFD", "1", 1);
