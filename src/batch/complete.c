@@ -64,6 +64,7 @@ static int default_name(hec_request *q, hec_error *err)
     return hec__request_default(q, "name", isalpha((unsigned char)*name) ? name : "hec", err);
 }
 
+/* A machine of one's own limits no memory, unless one asks for it. */
 static void default_memory(hec_request *q, const hec_site *site)
 {
     const hec__partition *p = hec__site_partition(site, q->partition);
@@ -72,7 +73,7 @@ static void default_memory(hec_request *q, const hec_site *site)
         return;
     q->known |= 1u << HEC__OPTION_MEMORY;
     q->memory = HEC__MEMORY_ALL;
-    if (q->exclusive && site->scheduler == HEC__SLURM)
+    if ((q->exclusive && site->scheduler == HEC__SLURM) || site->scheduler == HEC__LOCAL)
         return;
     q->memory = site->memory_per_cpu * q->cpus;
     if (p && p->memory && q->memory > p->memory)

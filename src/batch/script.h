@@ -43,6 +43,15 @@ void hec__script_requeue(hec__script *s);
 /* Adds how a job without a scheduler waits for others. */
 void hec__script_await(hec__script *s);
 
+/* Without a scheduler: adds how the script begins the elements of its array. */
+void hec__script_loop(hec__script *s);
+
+/* Whether there is a limit of memory to be kept, where nobody else keeps it. */
+bool hec__script_keeps(const hec_request *q);
+
+/* Adds how it is kept: a function hec_keep PID KIB. */
+void hec__script_keeper(hec__script *s);
+
 /* How many jobs the array becomes; 1 where it is none. */
 uint64_t hec__array_parts(const hec_request *q, const hec_site *site);
 

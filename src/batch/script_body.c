@@ -167,21 +167,6 @@ static void add_mapping(hec__script *s)
         hec__strbuf_adds(&s->out, "fi\n");
 }
 
-/* Without a scheduler the script runs itself once for each element, one after the other. */
-static void add_loop(hec__script *s)
-{
-    hec__strbuf_adds(&s->out, "if [ -z \"${HEC_ARRAY_INDEX:-}\" ]; then\n"
-                              "    hec_status=0\n    for i in");
-    for (size_t i = 0; i < s->q->n_ranges; i++)
-        hec__strbuf_addf(&s->out, " $(seq %" PRIu32 " %" PRIu32 " %" PRIu32 ")",
-                         s->q->ranges[i].first, s->q->ranges[i].step, s->q->ranges[i].last);
-    hec__strbuf_adds(&s->out, "; do\n"
-                              "        HEC_ARRAY_INDEX=$i \"$BASH\" \"$0\" || hec_status=$?\n"
-                              "    done\n");
-    hec__strbuf_adds(&s->out, s->q->run.dir ? "    hec_over=1\n" : "");
-    hec__strbuf_adds(&s->out, "    exit \"$hec_status\"\nfi\n");
-}
-
 static void add_index(hec__script *s)
 {
     const char *index = variables[s->site->scheduler].index;
@@ -189,7 +174,7 @@ static void add_index(hec__script *s)
     if (!s->q->n_ranges)
         return;
     if (!index) {
-        add_loop(s);
+        hec__script_loop(s);
     } else if (s->part.mapped) {
         hec__strbuf_addf(&s->out, "hec_k=$((%s - %" PRIu32 " + %" PRIu64 "))\n", index,
                          s->part.first, s->part.skipped);
@@ -243,6 +228,11 @@ static bool has_own_warning(const hec__script *s)
 static bool has_own_end(const hec__script *s)
 {
     return s->site->scheduler != HEC__SGE && s->site->scheduler != HEC__LOCAL;
+}
+
+static bool keeps_memory(const hec__script *s)
+{
+    return s->site->scheduler == HEC__LOCAL && hec__script_keeps(s->q);
 }
 
 static bool needs_timer(const hec__script *s)
@@ -302,6 +292,11 @@ static void add_runner(hec__script *s)
                                    : "    \"$@\" &\n");
     hec__strbuf_addf(&s->out, "    hec_pid=$!\n%s",
                      warns ? "    [ -z \"$hec_early\" ] || hec_warn\n" : "");
+    if (keeps_memory(s))
+        hec__strbuf_addf(&s->out,
+                         "    hec_keep \"$hec_pid\" %" PRIu64 " >/dev/null &\n"
+                         "    hec_keeper=$!\n",
+                         q->memory / 1024);
     if (warns && !has_own_warning(s))
         hec__strbuf_addf(&s->out,
                          "    hec_after %" PRIu64 " USR1 $$ >/dev/null 2>&1 &\n"
@@ -314,6 +309,10 @@ static void add_runner(hec__script *s)
     if (timer)
         hec__strbuf_adds(&s->out,
                          "    [ -z \"$hec_timer\" ] || kill \"$hec_timer\" 2>/dev/null || :\n");
+    if (keeps_memory(s))
+        hec__strbuf_adds(&s->out,
+                         "    kill \"$hec_keeper\" 2>/dev/null || :\n"
+                         "    wait \"$hec_keeper\" 2>/dev/null || : # it may have a word to say\n");
     hec__script_requeue(s);
     hec__strbuf_adds(&s->out, q->run.dir ? "    hec_over=1\n" : "");
     hec__strbuf_adds(&s->out, "    exit \"$hec_status\"\n}\n");
@@ -323,6 +322,7 @@ int hec__script_body(hec__script *s, hec_error *err)
 {
     const hec_request *q = s->q;
     bool own = s->site->scheduler == HEC__LOCAL;
+    bool runner = q->warn_s || q->run.dir || keeps_memory(s);
     int r;
 
     hec__strbuf_addc(&s->out, '\n');
@@ -344,9 +344,11 @@ int hec__script_body(hec__script *s, hec_error *err)
     hec__strbuf_addc(&s->out, '\n');
     if (q->warn_s)
         add_warning(s);
-    if (q->warn_s || q->run.dir)
+    if (keeps_memory(s))
+        hec__script_keeper(s);
+    if (runner)
         add_runner(s);
-    hec__strbuf_adds(&s->out, q->warn_s || q->run.dir ? "hec_run " : "exec ");
+    hec__strbuf_adds(&s->out, runner ? "hec_run " : "exec ");
     r = add_launcher(s, err);
     for (size_t i = 0; i < q->argc; i++) {
         if (i)

@@ -42,6 +42,7 @@ typedef struct hec__mark {
     int64_t waits, begin, warned, terminated, end;
     int32_t status;    /* at the end */
     double cpu_s;      /* -1: not known */
+    int64_t over;      /* bytes that it took when it was killed for that; 0: it was not */
     bool skipped;      /* what it waited for did not end as it was to */
     const char *other; /* the run that it waits for */
     const char *host;  /* that it begins on */

@@ -75,6 +75,8 @@ static void read_event(hec__known *k, hec__mark *m, const hec_value *fields)
         m->other = keep(k, hec__run_text(fields, "run"));
     } else if (strcmp(event, "warned") == 0) {
         m->warned = at;
+    } else if (strcmp(event, "over") == 0) {
+        m->over = hec__run_int(fields, "memory", 1);
     } else if (strcmp(event, "terminated") == 0) {
         m->terminated = at;
     } else if (strcmp(event, "end") == 0) {

@@ -39,6 +39,11 @@ static void set_end(const hec__known *k, const hec__mark *m, hec_jobs *jobs, hec
             hec__arena_printf(&jobs->arena,
                               "the run %s, which it waited for, did not end as it was to",
                               m->other ? m->other : "?"));
+    } else if (m->over) {
+        j->memory = j->memory ? j->memory : (uint64_t)m->over;
+        set(j, HEC_JOB_OUT_OF_MEMORY,
+            hec__arena_printf(&jobs->arena, "it took %" PRId64 " MiB, more than was asked for",
+                              m->over >> 20));
     } else if (m->status == 0) {
         set(j, HEC_JOB_DONE, NULL);
     } else if (k->cancelled && m->end + 1000 >= k->cancelled) {

@@ -20,7 +20,7 @@ fi
 data=$HEC_SOURCE/tests/data/job-scripts
 grep -v '^#' "$data/CASES" | while read -r name options; do
     # shellcheck disable=SC2086 # options of a case have no blanks in them
-    "$HEC" script $options >"made-$name.sh" 2>"err-$name"
+    HEC_CPUS=1 "$HEC" script $options >"made-$name.sh" 2>"err-$name"
 done
 for golden in "$data"/*.sh; do
     name=$(basename "$golden" .sh)
@@ -75,25 +75,21 @@ err_has 'the time limit is near, the command gets SIGTERM' 'and the log says so'
 bash job.sh >out 2>err
 is $? 137 'one that goes on is killed at the limit'
 is "$(cat out)" ignored 'after the signal that was asked for'
-cat >wait.sh <<'END'
-while [ ! -e begun ]; do sleep 0.02; done
-kill -USR1 "$1"
-END
 for scheduler in slurm sge lsf; do
     rm -f begun
     "$HEC" script --scheduler=$scheduler --time=1h -- \
         sh -c 'trap "echo warned; exit 75" TERM; touch begun; while :; do sleep 0.1; done' >job.sh
     bash job.sh >out 2>err &
-    timeout 20 sh wait.sh $!
-    wait $!
+    pid=$!
+    wait_file begun && kill -USR1 $pid || kill -KILL $pid
+    wait $pid
     is "$? $(cat out)" '75 warned' "$scheduler: its SIGUSR1 becomes the command's SIGTERM"
 done
 rm -f begun
 "$HEC" script --scheduler=sge --time=1h -- sh -c 'touch begun; exec sleep 2' >job.sh
 bash job.sh >out 2>err &
 pid=$!
-while [ ! -e begun ]; do sleep 0.02; done
-pkill -USR1 -P $pid sleep
+wait_file begun && pkill -USR1 -P $pid sleep
 wait $pid
 is $? 0 'a command that knows no SIGUSR1 does not die of it'
 
@@ -127,7 +123,7 @@ is "$(indices SGE_TASK_ID 1 5 | tr '\n' ' ')" '0 1 2 3 8 ' 'Grid Engine counts f
 "$HEC" script --scheduler=pbs --array=3-5 -- sh -c 'echo "$HEC_ARRAY_INDEX"' >job.sh
 is "$(indices PBS_ARRAY_INDEX 3 5 | tr '\n' ' ')" '3 4 5 ' 'where it can, the index is the same'
 "$HEC" script --scheduler=local --array=2-6:2 -- sh -c 'echo "$HEC_ARRAY_INDEX"; test $HEC_ARRAY_INDEX != 4' >job.sh
-is "$(bash job.sh | tr '\n' ' ')" '2 4 6 ' 'without a scheduler one after the other'
+is "$(bash job.sh | sort | tr '\n' ' ')" '2 4 6 ' 'without a scheduler the script begins them'
 bash job.sh >out
 is $? 1 'and a failure is not forgotten'
 

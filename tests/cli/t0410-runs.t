@@ -4,39 +4,12 @@
 # hec submit and what follows, without a scheduler: states, outputs, ends of every kind, waiting for
 # other runs, cancelling, removing.
 # shellcheck disable=SC2016 # the dollars are for other shells
-. "$HEC_SOURCE/tests/lib/tap.sh"
-cd "$WORK" || exit 99
-export HOME="$WORK" HEC_RUNS="$WORK/runs"
-unset HEC_SITE
+. "$HEC_SOURCE/tests/lib/runs.sh"
 
-run "$HEC" list
-if grep -q 'without libyaml' err; then
-    echo '1..0 # SKIP this hec was built without YAML'
-    exit 0
-fi
 is_status 0 'no runs yet'
 no_out 'nothing to list'
 run "$HEC" status
 is_status 3 'nor to tell of'
-
-submit() # OPTION... COMMAND: the run's id
-{
-    "$HEC" submit --scheduler=local "$@"
-}
-wait_file() # FILE: until it is there, at most 20 s
-{
-    for i in $(seq 400); do
-        [ -e "$1" ] && return 0
-        sleep 0.05
-    done
-    echo "no $1 after $i looks" >&2
-    return 1
-}
-state() # RUN: its state and reason
-{
-    "$HEC" status --json "$1" >json
-    json_get json '"%s: %s" % (v["state"], v["reason"])'
-}
 
 # ---- one that is done ----
 
@@ -147,7 +120,7 @@ is_status 3 'after which?'
 
 # ---- arrays ----
 
-id=$(submit --array=3-7:2 -- sh -c 'echo "$HEC_ARRAY_INDEX"; [ "$HEC_ARRAY_INDEX" != 5 ]')
+id=$(submit --array=3-7:2%1 -- sh -c 'echo "$HEC_ARRAY_INDEX"; [ "$HEC_ARRAY_INDEX" != 5 ]')
 run "$HEC" logs --follow "$id"
 is "$(tr '\n' ' ' <out)" '3 5 7 ' 'all elements'
 is "$("$HEC" logs --index=5 "$id")" 5 'one of them'
@@ -155,7 +128,71 @@ is "$("$HEC" logs --index=5 "$id")" 5 'one of them'
 is "$(json_get json '[v["state"]] + [(j["index"], j["state"]) for j in v["jobs"]]')" \
     "['failed', (3, 'done'), (5, 'failed'), (7, 'done')]" 'and how each ended'
 
+
+# Elements meet where as many run at a time as there is room for.
+cat >meet.sh <<'END'
+touch "here-$HEC_ARRAY_INDEX"
+for i in $(seq 400); do
+    [ -e here-1 ] && [ -e here-2 ] && exit 0
+    sleep 0.05
+done
+exit 9
+END
+granted=$("$HEC" host --json >json; json_get json 'v["cpus"]')
+if [ "$granted" -ge 2 ]; then
+    id=$(submit --array=1-2 -- sh meet.sh)
+    run "$HEC" wait --timeout=60s "$id"
+    is_status 0 'elements run at the same time, as CPUs were granted'
+    ok 'the script says how many' grep -q "at most $granted at a time" "runs/$id/job.sh"
+fi
+id=$(HEC_CPUS=1 submit --array=1-2 -- true)
+ok 'not more than that' grep -q 'at most 1 at a time' "runs/$id/job.sh"
+id=$(HEC_CPUS=1 submit --array=1-3 -- sh -c 'mkdir alone && sleep 0.1 && rmdir alone')
+run "$HEC" wait --timeout=60s "$id"
+is_status 0 'one after the other where there is one'
+id=$(submit --array=1-9%2 -- sh -c 'touch began-$HEC_ARRAY_INDEX; exec sleep 100')
+wait_file began-1
+"$HEC" cancel "$id"
+is "$(state "$id")" 'cancelled: by hec cancel' 'all of it is cancelled'
+[ ! -e began-9 ] && rc=0 || rc=1
+pass_if $rc 'and what had not begun does not'
+id=$(submit --array=1-3%1 -- sh -c 'echo "$HEC_ARRAY_INDEX" >>order')
+second=$(submit --after="$id" -- cat order)
+run "$HEC" wait --timeout=60s "$second"
+is "$("$HEC" logs "$second" | tr '\n' ' ')" '1 2 3 ' 'a run may wait for all of an array'
+
+# ---- memory ----
+
+cat >fill.py <<'END'
+import os, sys, time
+if sys.argv[2:]:
+    os.fork() or os.execv(sys.executable, [sys.executable, sys.argv[0], sys.argv[1]])
+data = bytearray(int(sys.argv[1]) << 20)
+time.sleep(30 if int(sys.argv[1]) > 100 else 1.2)
+END
+id=$(submit --memory=100M -- python3 fill.py 300)
+run "$HEC" wait --timeout=60s "$id"
+is_status 1 'what takes more memory than it asked for is ended'
+is "$(state "$id" | sed 's/[0-9][0-9]* MiB/N MiB/')" 'out of memory: it took N MiB, more than was asked for' \
+    'and that is told'
+"$HEC" logs --stderr "$id" >out 2>&1
+out_has 'more than was asked for, and is killed' 'in its errors too'
+id=$(submit --memory=100M -- sh -c 'python3 fill.py 300 child; wait')
+run "$HEC" wait --timeout=60s "$id"
+is "$(state "$id" | cut -d: -f1)" 'out of memory' 'with what it has started'
+id=$(submit --memory=100M --array=1-2%1 -- sh -c 'python3 fill.py $((HEC_ARRAY_INDEX * 150 - 140))')
+run "$HEC" wait --timeout=60s "$id"
+"$HEC" status --json "$id" >json
+is "$(json_get json '[(j["index"], j["state"]) for j in v["jobs"]]')" \
+    "[(1, 'done'), (2, 'out of memory')]" 'each element by itself'
+"$HEC" script --scheduler=local --memory=100M -- python3 fill.py 300 >job.sh
+bash job.sh 2>err
+is $? 137 'a script alone keeps it too'
+
 # ---- again ----
+
+id=$(submit --array=3-7:2 -- sh -c 'exit $((HEC_ARRAY_INDEX == 5))')
+"$HEC" wait --timeout=20s "$id" >/dev/null
 
 run "$HEC" diff "$id" "$id"
 is_status 0 'a run does not differ from itself'

@@ -95,6 +95,17 @@ no_err()
     is "$(cat "$WORK/err")" '' "$1"
 }
 
+# wait_file FILE: until it is there, at most 20 s.
+wait_file()
+{
+    for tap_look in $(seq 400); do
+        [ ! -e "$1" ] || return 0
+        sleep 0.05
+    done
+    echo "# no $1 after $tap_look looks" >&2
+    return 1
+}
+
 # json_get FILE EXPRESSION: of the one JSON value v in FILE, as Python prints it.
 json_get()
 {

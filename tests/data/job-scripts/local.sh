@@ -3,9 +3,43 @@
 
 cd -- /tmp || exit
 if [ -z "${HEC_ARRAY_INDEX:-}" ]; then
+    # Elements of the array, at most 1 at a time.
     hec_status=0
+    hec_pids=
+    hec_stop=
+    # They hear it too, and are waited for.
+    trap 'hec_stop=1; hec_status=143' TERM
+    # Keeps those in $@ that run, and how the others ended; sets hec_left.
+    hec_reap()
+    {
+        hec_pids=
+        hec_left=0
+        for hec_pid; do
+            if kill -0 "$hec_pid" 2>/dev/null; then
+                hec_pids+=" $hec_pid"
+                hec_left=$((hec_left + 1))
+            else
+                wait "$hec_pid" || hec_status=$?
+            fi
+        done
+    }
     for i in $(seq 1 1 3) $(seq 7 1 7); do
-        HEC_ARRAY_INDEX=$i "$BASH" "$0" || hec_status=$?
+        # shellcheck disable=SC2086 # words
+        hec_reap $hec_pids
+        while [ -z "$hec_stop" ] && [ "$hec_left" -ge 1 ]; do
+            wait -n || :
+            # shellcheck disable=SC2086 # words
+            hec_reap $hec_pids
+        done
+        [ -z "$hec_stop" ] || break
+        HEC_ARRAY_INDEX=$i "$BASH" "$0" &
+        hec_pids+=" $!"
+    done
+    for i in $hec_pids; do
+        while kill -0 "$i" 2>/dev/null; do
+            wait "$i" || : # a signal ends it early
+        done
+        wait "$i" || hec_status=$?
     done
     exit "$hec_status"
 fi
