@@ -45,7 +45,11 @@ class AsyncResult:
         """Waits until it is there, or the time has passed."""
         import concurrent.futures
 
-        concurrent.futures.wait([self._future], timeout)
+        # concurrent.futures.wait() waits in a way that may not hear Ctrl-C.
+        try:
+            self._future.exception(timeout)
+        except (concurrent.futures.TimeoutError, concurrent.futures.CancelledError):
+            pass
 
     def ready(self) -> bool:
         """Whether it is there."""

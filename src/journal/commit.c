@@ -18,11 +18,14 @@
 
 static const unsigned char zeros[8];
 
+static struct timespec timespec_of(uint64_t at)
+{
+    return (struct timespec){(time_t)(at / 1000000000u), (long)(at % 1000000000u)};
+}
+
 struct timespec hec__jcommit_after(uint64_t ns)
 {
-    uint64_t at = hec__now_ns() + ns;
-
-    return (struct timespec){(time_t)(at / 1000000000u), (long)(at % 1000000000u)};
+    return timespec_of(hec__now_ns() + ns);
 }
 
 static int write_all(hec__jwriter *w, const void *data, size_t n, hec_error *err)
@@ -152,34 +155,28 @@ static bool pending(const hec__jwriter *w)
     return !w->failed && w->end != w->written;
 }
 
-/* How long the thread may sleep; 0: there is something to do now. */
-static uint64_t idle_ns(const hec__jwriter *w)
+/* When there is something to do, of hec__now_ns(); 0: now; UINT64_MAX: when somebody calls. */
+static uint64_t due_ns(const hec__jwriter *w)
 {
-    uint64_t beat, now, idle = UINT64_MAX;
+    uint64_t now = hec__now_ns(), due = UINT64_MAX;
 
-    if (!pending(w) && w->committed_ns) {
-        /* Where there was something there will be more: it need not call. */
-        now = hec__now_ns();
-        if (now < w->committed_ns + w->group_ns)
-            idle = w->committed_ns + w->group_ns - now;
-    }
+    /* Where there was something there will be more: it need not call. */
+    if (!pending(w) && w->committed_ns && now < w->committed_ns + w->group_ns)
+        due = w->committed_ns + w->group_ns;
     if (pending(w)) {
-        if (w->hurry || w->stop || w->direct || w->fill.len >= w->group_bytes)
+        due = w->first_ns + w->group_ns;
+        if (w->hurry || w->stop || w->direct || w->fill.len >= w->group_bytes || now >= due)
             return 0;
-        now = hec__now_ns();
-        if (now >= w->first_ns + w->group_ns)
-            return 0;
-        idle = w->first_ns + w->group_ns - now;
     }
     if (w->lockfile && !w->failed) {
-        now = hec__boot_ns();
-        beat = w->lockfile->beat_ns + HEC__JLOCK_BEAT_NS;
-        if (now >= beat)
+        uint64_t boot = hec__boot_ns(), beat = w->lockfile->beat_ns + HEC__JLOCK_BEAT_NS;
+
+        if (boot >= beat)
             return 0;
-        if (beat - now < idle)
-            idle = beat - now;
+        if (now + (beat - boot) < due)
+            due = now + (beat - boot);
     }
-    return idle;
+    return due;
 }
 
 static void beat(hec__jwriter *w)
@@ -194,18 +191,17 @@ static void beat(hec__jwriter *w)
         fail(w, &err);
 }
 
-static void sleep_for(hec__jwriter *w, uint64_t ns)
+/* wakes_ns is exactly what due_ns() said: were it a little later, each append would find that the
+ * thread sleeps too long, and wake it. */
+static void sleep_until(hec__jwriter *w, uint64_t at)
 {
-    struct timespec until = {0};
+    struct timespec until = timespec_of(at);
 
-    if (ns == UINT64_MAX) {
-        w->wakes_ns = UINT64_MAX;
+    w->wakes_ns = at;
+    if (at == UINT64_MAX)
         pthread_cond_wait(&w->work, &w->lock);
-    } else {
-        w->wakes_ns = hec__now_ns() + ns;
-        until = hec__jcommit_after(ns);
+    else
         pthread_cond_timedwait(&w->work, &w->lock, &until);
-    }
     w->wakes_ns = 0;
 }
 
@@ -216,10 +212,10 @@ void *hec__jcommit_main(void *writer)
     prctl(PR_SET_NAME, "hec-journal");
     pthread_mutex_lock(&w->lock);
     while (!w->stop || pending(w)) {
-        uint64_t ns = idle_ns(w);
+        uint64_t due = due_ns(w);
 
-        if (ns > 0) {
-            sleep_for(w, ns);
+        if (due > 0) {
+            sleep_until(w, due);
         } else {
             if (w->lockfile && !w->failed)
                 beat(w);

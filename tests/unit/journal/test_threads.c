@@ -6,8 +6,11 @@
 #include "stage.h"
 #include "tap.h"
 
+#include <dirent.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { THREADS = 4, RECORDS = 120 };
@@ -109,11 +112,79 @@ static void test_threads(hec_fsync fsync)
     hec_journal_close(journal, &err);
 }
 
+/* What /proc says of the journal's thread: its state, and how often it went to sleep. */
+static long sleeps_of_writer(char *ret_state)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    long sleeps = -1;
+    struct dirent *d;
+
+    while (tasks && (d = readdir(tasks))) {
+        char path[300], line[128], name[64] = "", state = '?';
+        FILE *f;
+
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", d->d_name);
+        f = fopen(path, "r");
+        while (f && fgets(line, sizeof line, f)) {
+            sscanf(line, "Name: %63s", name);
+            sscanf(line, "State: %c", &state);
+            if (strcmp(name, "hec-journal") == 0 &&
+                sscanf(line, "voluntary_ctxt_switches: %ld", &sleeps) == 1)
+                *ret_state = state;
+        }
+        if (f)
+            fclose(f);
+    }
+    if (tasks)
+        closedir(tasks);
+    return sleeps;
+}
+
+/* Waits until the thread sleeps and stays asleep. */
+static long settle(void)
+{
+    for (int i = 0; i < 3000; i++) {
+        char state = '?';
+        long before = sleeps_of_writer(&state);
+
+        usleep(10000);
+        if (before >= 0 && state == 'S' && sleeps_of_writer(&state) == before && state == 'S')
+            return before;
+    }
+    return -1;
+}
+
+/* The thread knows when it will write what gathers: to wake it for each record would take more
+ * time than the record. */
+static void test_calls(void)
+{
+    hec_journal_options o = {.group_ms = 2000}; /* less than between signs of life */
+    hec_journal_entry e = {.verdict = HEC_TASK_DONE};
+    hec_error err;
+    long before, after;
+    int bad = 0;
+
+    ok(hec_journal_open(stage_path("calls.hecj"), &o, &journal, &err) == 0, "a journal is opened");
+    bad += hec_journal_append(journal, &e, 1, NULL, 0, NULL, &err) < 0;
+    before = settle();
+    for (uint32_t i = 1; i <= 100; i++) {
+        stage_key(e.key, i, 0);
+        bad += hec_journal_append(journal, &e, 1, NULL, 0, NULL, &err) < 0;
+        if (i % 10 == 0)
+            usleep(1000); /* so that it could run, were it woken */
+    }
+    after = settle();
+    ok(bad == 0 && before >= 0 && after - before < 5,
+       "a hundred records do not wake the thread that waits for more (%ld times)", after - before);
+    ok(hec_journal_close(journal, &err) == 0, "and all are written at the end");
+}
+
 int main(void)
 {
     stage_open();
     test_threads(HEC_FSYNC_GROUP);
     test_threads(HEC_FSYNC_NEVER);
+    test_calls();
     stage_close();
     return done_testing();
 }
