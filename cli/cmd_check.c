@@ -23,16 +23,6 @@ static const opt_row rows[N_OPTS] = {
 
 static const bool many[N_OPTS] = {JOB_MANY};
 
-static void destroy_site(hec_site **site)
-{
-    hec_site_destroy(*site);
-}
-
-static void destroy_request(hec_request **request)
-{
-    hec_request_destroy(*request);
-}
-
 /* ---- what is told ---- */
 
 typedef struct report {
@@ -76,7 +66,7 @@ static void add_finding(void *ctx, const hec_finding *f)
 static int check(const opt_args *args, const hec_site *site, hec_finding_told *told, void *ctx,
                  hec_error *err)
 {
-    __attribute__((cleanup(destroy_request))) hec_request *q = NULL;
+    AUTO_REQUEST q = NULL;
     const char *script = args->values[OPT_SCRIPT];
 
     if (script)
@@ -138,7 +128,7 @@ static int print_lines(const opt_args *args, const hec_site *site)
 
 static int run_check(const opt_args *args)
 {
-    __attribute__((cleanup(destroy_site))) hec_site *site = NULL;
+    AUTO_SITE site = NULL;
     const char *script = args->values[OPT_SCRIPT], *given = job_option_given(args);
     hec_error err;
     int status;

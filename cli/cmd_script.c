@@ -21,16 +21,6 @@ static const opt_row rows[N_OPTS] = {
 
 static const bool many[N_OPTS] = {JOB_MANY};
 
-static void destroy_site(hec_site **site)
-{
-    hec_site_destroy(*site);
-}
-
-static void destroy_request(hec_request **request)
-{
-    hec_request_destroy(*request);
-}
-
 static int parse_part(const char *text, uint32_t *ret)
 {
     char *end;
@@ -67,8 +57,8 @@ static int print_script(hec_request *q, const hec_site *site, const char *part_t
 
 static int run_script(const opt_args *args)
 {
-    __attribute__((cleanup(destroy_site))) hec_site *site = NULL;
-    __attribute__((cleanup(destroy_request))) hec_request *q = NULL;
+    AUTO_SITE site = NULL;
+    AUTO_REQUEST q = NULL;
     int status;
 
     if (args->n_operands == 0) {

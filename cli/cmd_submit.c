@@ -28,16 +28,6 @@ static const opt_row rows[N_OPTS] = {
 
 static const bool many[N_OPTS] = {JOB_MANY};
 
-static void destroy_site(hec_site **site)
-{
-    hec_site_destroy(*site);
-}
-
-static void destroy_request(hec_request **request)
-{
-    hec_request_destroy(*request);
-}
-
 /* What the site objects to is said; advice is 'hec check''s. */
 static void tell(void *ctx, const hec_finding *f)
 {
@@ -156,8 +146,8 @@ int submit_run(hec_request *q, const hec_site *site, const hec_submit_options *o
 
 static int run_submit(const opt_args *args)
 {
-    __attribute__((cleanup(destroy_site))) hec_site *site = NULL;
-    __attribute__((cleanup(destroy_request))) hec_request *q = NULL;
+    AUTO_SITE site = NULL;
+    AUTO_REQUEST q = NULL;
     hec_submit_options o = {.path = args->values[OPT_RUN_DIR]};
     int status;
 

@@ -36,6 +36,18 @@ int job_site(const opt_args *args, hec_site **ret_site);
 /* The request that the options and the operands, its command, make. As job_site(). */
 int job_request(const opt_args *args, hec_request **ret_request);
 
+/* Ended at the end of the scope. */
+static inline void job_site_fini(hec_site **site)
+{
+    hec_site_destroy(*site);
+}
+static inline void job_request_fini(hec_request **request)
+{
+    hec_request_destroy(*request);
+}
+#define AUTO_SITE    __attribute__((cleanup(job_site_fini))) hec_site *
+#define AUTO_REQUEST __attribute__((cleanup(job_request_fini))) hec_request *
+
 /* Whether an option of the job itself was given; its name, else NULL. */
 const char *job_option_given(const opt_args *args);
 

@@ -143,7 +143,8 @@ HEC_API int hec_rundir_end(hec_rundir *run, int status, hec_error *err);
 
 enum hec_ask {
     HEC_ASK_NOBODY = 0, /* what the run's folder says, and this machine's processes */
-    HEC_ASK_GENTLY,     /* the scheduler too, unless this user asked less than 30 s ago */
+    HEC_ASK_GENTLY,     /* the scheduler too, unless this user asked less than 30 s ago, or
+                            what the site says (ask_every) */
     HEC_ASK_NOW,
     HEC_ASK_USAGE, /* also about jobs that have ended: what they used, where there is accounting */
 };

@@ -96,6 +96,7 @@ struct hec_site {
     uint64_t max_memory;                   /* of all running jobs of a user together */
     uint32_t max_cpus, max_gpus, max_jobs; /* the same; jobs: also queued ones */
     uint32_t max_script;                   /* bytes */
+    uint32_t ask_s;                        /* seconds between two questions of a user, at least */
     uint32_t array_first;                  /* the smallest index */
     uint32_t array_last;                   /* the largest; 0: not known */
     uint32_t array_size;                   /* elements of one array; 0: not known */

@@ -103,6 +103,20 @@ static int read_time(reader *r, const hec_value *value, void *to)
     return 0;
 }
 
+/* Seconds between two questions to a scheduler. One that is shared is not to be asked ever faster.
+ */
+static int read_gap(reader *r, const hec_value *value, void *to)
+{
+    uint64_t seconds = 0;
+
+    if (value->kind != HEC_VALUE_TEXT || hec__batch_time(value->as.text, &seconds, NULL) < 0 ||
+        seconds < 1 || seconds > 3600)
+        return hec__fail_at_value(r->err, r->source, value,
+                                  "here a time from 1s to 1h is wanted: 30s, 2m");
+    *(uint32_t *)to = (uint32_t)seconds;
+    return 0;
+}
+
 /* ---- lists and maps ---- */
 
 static int read_lines(reader *r, const hec_value *value, void *to)
@@ -391,6 +405,7 @@ static const key site_keys[] = {
     {"sources", read_lines, AT(sources)},
     {"hosts", read_lines, AT(hosts)},
     {"cluster", read_word, AT(cluster)},
+    {"ask_every", read_gap, AT(ask_s)},
     {"login_shell", read_flag, AT(login_shell)},
     {"start", read_lines, AT(start)},
     {"modules", read_modules, 0},
@@ -435,6 +450,8 @@ static void fill(hec_site *site)
         site->array_last = arrays[s].last;
         site->array_size = arrays[s].size;
     }
+    if (!site->ask_s)
+        site->ask_s = 30;
     if (!site->memory_per_cpu)
         site->memory_per_cpu = (uint64_t)2 << 30;
     if (!site->module_command)

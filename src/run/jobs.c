@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define GAP_MS  30000  /* between two questions of one user to one scheduler */
 #define NOTE_MS 300000 /* between two notes that nothing has changed */
 
 static inline void known_autofini(hec__known *k)
@@ -29,18 +28,36 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
+/* What was seen of a job or element: they are in order. NULL: nothing. */
+static const hec_job *find_seen(const hec__known *k, const hec_job *j)
+{
+    size_t low = 0, high = k->n_seen;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        const hec_job *old = &k->seen[mid].job;
+        int c = strcmp(old->id, j->id);
+
+        if (c == 0)
+            c = (old->index > j->index) - (old->index < j->index);
+        if (c == 0)
+            return old;
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
 static bool is_news(const hec__known *k, const hec_job *j)
 {
-    for (size_t i = 0; i < k->n_seen; i++) {
-        const hec_job *old = &k->seen[i].job;
+    const hec_job *old = find_seen(k, j);
 
-        if (strcmp(old->id, j->id) == 0 && old->index == j->index)
-            return old->state != j->state || old->exit_code != j->exit_code ||
-                   !same_text(old->word, j->word) || !same_text(old->reason, j->reason) ||
-                   old->started != j->started || old->expected != j->expected ||
-                   old->memory != j->memory || (old->cpu_s < 0) != (j->cpu_s < 0);
-    }
-    return true;
+    return !old || old->state != j->state || old->exit_code != j->exit_code ||
+           !same_text(old->word, j->word) || !same_text(old->reason, j->reason) ||
+           old->started != j->started || old->expected != j->expected || old->memory != j->memory ||
+           (old->cpu_s < 0) != (j->cpu_s < 0);
 }
 
 static void add_text(hec__json *j, const char *key, const char *value)
@@ -193,47 +210,55 @@ static int note_all(asking *a, const hec_jobs *jobs, hec_error *err)
     return r;
 }
 
-/* Whether nobody of this user has asked within the gap; then it is noted that somebody does now. */
-static int may_ask(const char *site, int64_t gap_ms, hec_error *err)
+/* Whether nobody of this user has asked within the gap; then it is noted that somebody does now.
+ * Whoever else looks at this very moment has the lock, and is the one who asks: nobody waits for
+ * it. Where there are no locks, two may ask at once. */
+static int may_ask(const hec_site *site, int64_t gap_ms, hec_error *err)
 {
     HEC_AUTO_STR home = NULL;
     HEC_AUTO_STRBUF path;
     HEC_AUTO_FD fd = -1;
-    const char *slash = strrchr(site, '/');
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     struct stat st;
+    int64_t then, now;
     int r;
 
     hec__strbuf_init(&path);
     r = hec__run_home(true, &home, err);
     if (r < 0)
         return r;
-    if (hec__strbuf_addf(&path, "%s/.asked-%.100s", home, slash ? slash + 1 : site) < 0)
+    if (hec__strbuf_addf(&path, "%s/.asked-%.100s", home, site->name) < 0)
         return hec__fail(err, HEC_ENOMEM, 0, "no memory for a path");
-    if (gap_ms > 0 && stat(path.data, &st) == 0) {
-        int64_t then = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
-        int64_t now = hec__run_now_ms();
-
+    fd = open(path.data, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return 1;
+    if (gap_ms > 0 && fcntl(fd, F_OFD_SETLK, &lock) < 0 && (errno == EAGAIN || errno == EACCES))
+        return 0;
+    /* Again: who had the lock before may just have asked. A file that was never stamped is empty.
+     */
+    if (gap_ms > 0 && fstat(fd, &st) == 0 && st.st_size > 0) {
+        then = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+        now = hec__run_now_ms();
         if (now >= then && now - then < gap_ms)
             return 0;
     }
-    fd = open(path.data, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0)
+    if (pwrite(fd, "\n", 1, 0) == 1)
         (void)futimens(fd, NULL);
     return 1;
 }
 
-int hec__ask_all(const char *site_name, int64_t gap_ms, hec_error *err)
+int hec__ask_all(const char *site_name, bool now, hec_error *err)
 {
     __attribute__((cleanup(asking_fini))) asking a = {.site = site_name};
     HEC_AUTO(hec_jobs) jobs = NULL;
     HEC_AUTO(hec_site) site = NULL;
-    int r = may_ask(site_name, gap_ms, err);
+    int r = hec_site_open(site_name, &site, err);
 
+    if (r == 0)
+        r = may_ask(site, now ? 0 : (int64_t)site->ask_s * 1000, err);
     if (r <= 0)
         return r;
-    r = hec_site_open(site_name, &site, err);
-    if (r == 0)
-        r = hec_rundir_list(look_at, &a, err);
+    r = hec_rundir_list(look_at, &a, err);
     if (r == HEC_ENOMEM)
         return hec__fail(err, r, 0, "no memory to ask about jobs");
     if (r < 0 || a.n_ids == 0)
@@ -273,7 +298,7 @@ static int ask_somebody(hec_rundir *run, const hec__known *k, int ask, size_t op
     /* That nobody answers is no failure: then it is what was known last. */
     if (ask == HEC_ASK_USAGE)
         return ask_usage(run, k, site, NULL) == HEC_ENOMEM ? HEC_ENOMEM : 1;
-    return hec__ask_all(site, ask == HEC_ASK_NOW ? 0 : GAP_MS, NULL) == HEC_ENOMEM ? HEC_ENOMEM : 1;
+    return hec__ask_all(site, ask == HEC_ASK_NOW, NULL) == HEC_ENOMEM ? HEC_ENOMEM : 1;
 }
 
 int hec_rundir_jobs(hec_rundir *run, int ask, hec_jobs **ret_jobs, int64_t *ret_as_of,

@@ -95,8 +95,8 @@ const char *hec__run_scheduler(const hec_rundir *run);
 
 /* Asks the scheduler of a site about all jobs of all runs there that may still change, in one
  * question, and notes in each run what is new. Nothing happens where this user has asked within the
- * last `gap_ms`. */
-int hec__ask_all(const char *site, int64_t gap_ms, hec_error *err);
+ * site's time between two questions, unless it has to be `now`. */
+int hec__ask_all(const char *site, bool now, hec_error *err);
 
 /* Reads the folder `marks`. */
 int hec__marks_read(const hec_rundir *run, hec__known *k, hec_error *err);

@@ -12,8 +12,7 @@
 #include <poll.h>
 
 #define LOOK_MS 1000   /* between two looks at files */
-#define ASK_MS  30000  /* between the first two questions */
-#define ASK_MAX 180000 /* between any two */
+#define ASK_MAX 180000 /* between any two, unless the site says more */
 
 static inline void known_autofini(hec__known *k)
 {
@@ -47,11 +46,21 @@ static int pause_for(hec_rundir *run, int64_t ms, hec_error *err)
     return 0;
 }
 
+/* Between the first two questions. */
+static int64_t first_gap(const hec_rundir *run)
+{
+    HEC_AUTO(hec_site) site = NULL;
+    const char *name = hec__run_text(run->asked, "site");
+
+    return name && hec_site_open(name, &site, NULL) == 0 && site ? (int64_t)site->ask_s * 1000
+                                                                 : 30000;
+}
+
 int hec_rundir_wait(hec_rundir *run, int64_t timeout_ms, int (*check)(void *ctx), void *ctx,
                     hec_error *err)
 {
     uint64_t begin = hec__now_ns(), asked = 0;
-    int64_t gap = ASK_MS;
+    int64_t gap = first_gap(run), most = gap > ASK_MAX ? gap : ASK_MAX;
 
     for (;;) {
         HEC_AUTO(hec_jobs) jobs = NULL;
@@ -71,7 +80,7 @@ int hec_rundir_wait(hec_rundir *run, int64_t timeout_ms, int (*check)(void *ctx)
         if (check && check(ctx) != 0)
             return hec__fail(err, HEC_EINTR, 0, "the wait was ended by its caller");
         if (ask && asked)
-            gap = gap * 3 / 2 < ASK_MAX ? gap * 3 / 2 : ASK_MAX;
+            gap = gap * 3 / 2 < most ? gap * 3 / 2 : most;
         if (ask)
             asked = now;
         r = pause_for(run, left < LOOK_MS ? left : LOOK_MS, err);
