@@ -18,13 +18,14 @@ def cpu_count() -> int:
     return _hec.cores_free(_hec.cpus())
 
 
-#: What _hec.grant() said when it was asked first: to ask is to read two dozen files.
+#: What _hec.grant() said when it was asked first: to ask is to read two dozen files and to look for
+#: schedulers.
 _grant: tuple[int, str | None, str | None] | None = None
 
 
 def granted() -> int:
     """The same for a call that is to use all of them, which a login node is not for."""
-    cpus, _, login = _hec.grant()
+    cpus, _, login = _hec.grant(False)
     n = _hec.cores_free(cpus)
     if login is not None and n > 1:
         from ._grant import tell_login
@@ -34,12 +35,14 @@ def granted() -> int:
 
 
 def wanted(n: int) -> int:
-    """How many workers a call has that asks for n. That n is more than was granted is said."""
+    """How many workers a call has that asks for n. That n is more than was granted is said. For
+    workers that are started by then: they come up meanwhile.
+    """
     global _grant
     n = _hec.cores_free(n)
     if n > 1:
         if _grant is None:
-            _grant = _hec.grant()
+            _grant = _hec.grant(True)
         cpus, why, login = _grant
         if login is not None or (why is not None and n > cpus):
             from ._grant import tell_excess, tell_login

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from . import _hec, _options
-from ._run import Bar, check_callable, conclude, engine, make_call, run_list, worker_count
+from ._run import Bar, check_callable, conclude, engine_of, make_call, run_list
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Pool:
     """
 
     def __init__(self, processes: int | str | None = None, *, start: str | None = None) -> None:
-        self._pool = engine(worker_count(processes, "processes"), start)
+        self._pool = engine_of(processes, "processes", start)
         self._family: Family | None = None
         self._desk: Desk | None = None
         self._desks: dict[tuple[object, ...], Desk] = {}  # those of other options

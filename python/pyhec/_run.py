@@ -31,6 +31,16 @@ def worker_count(n: typing.Any, name: str = "n_cores") -> int:
     return wanted(_positive(n, name))
 
 
+def engine_of(n: typing.Any, name: str, start: str | None) -> _hec.Pool:
+    """So many workers, that stay. That they are more than was granted is said when they are there."""
+    if n is None or (isinstance(n, str) and n == "max"):
+        return engine(granted(), start)
+    count = _positive(n, name)
+    pool = engine(_hec.cores_free(count), start)
+    wanted(count)
+    return pool
+
+
 def _positive(n: typing.Any, name: str) -> int:
     if isinstance(n, bool) or isinstance(n, (str, bytes)):
         raise ValueError(f"{name} must be a positive whole number, 'max' or None, not {n!r}")

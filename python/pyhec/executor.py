@@ -7,7 +7,7 @@ import concurrent.futures
 
 from . import _options
 from ._desk import Desk, Family
-from ._run import check_callable, engine, worker_count
+from ._run import check_callable, engine_of
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Executor(concurrent.futures.Executor):
         **options: typing_extensions.Unpack[CallOptions],
     ) -> None:
         chosen = _options.take("Executor", options)
-        self._pool = engine(worker_count(max_workers, "max_workers"), start)
+        self._pool = engine_of(max_workers, "max_workers", start)
         self._family = Family(self._pool)
         self._open_desk(chosen)
 

@@ -23,17 +23,18 @@ PyObject *hecmod_cpus(PyObject *module, PyObject *unused)
     return PyLong_FromLong(n);
 }
 
-PyObject *hecmod_grant(PyObject *module, PyObject *unused)
+PyObject *hecmod_grant(PyObject *module, PyObject *known)
 {
-    hec_topology *t = NULL;
+    hecmod_state *st = PyModule_GetState(module);
+    hec_topology *t = known == Py_True ? st->topology : NULL;
     hec_error err = {0};
     char login[256];
     PyObject *all;
     bool is_login;
 
-    (void)module;
-    (void)unused;
-    if (hec_topology_read(NULL, &t, &err) < 0)
+    if (t)
+        st->topology = NULL;
+    else if (hec_topology_read(NULL, &t, &err) < 0)
         return hecmod_raise(&err);
     is_login = hec_site_login(t, login, sizeof login);
     /* "z": text that may be NULL, which is None */

@@ -79,7 +79,8 @@ static int create_engine(hecmod_pool *p, hec_pool_options *o, hecmod_call *c)
         if (r == 0 && c)
             hec_call_set_patient(c->call = hec_pool_inherited(p->pool));
         hecmod_pool_drop_lock(p);
-        hec_topology_destroy(t);
+        hec_topology_destroy(p->st->topology);
+        p->st->topology = t;
     }
     if (r < 0)
         hecmod_raise(&err);

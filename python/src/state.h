@@ -97,6 +97,7 @@ typedef struct hecmod_state {
     hec_zygote *zygote;   /* that of the process `zygote_owner`, or NULL */
     pid_t zygote_owner;
     struct hecmod_pool *pools; /* all there are */
+    hec_topology *topology;    /* what the last pool was made for, or NULL */
     bool draining;             /* no further tasks are to be begun */
     bool asked_walltime;       /* whether deadline_ns is known */
     uint64_t deadline_ns;      /* when tasks have to be over, of CLOCK_MONOTONIC; 0: whenever */
@@ -329,7 +330,7 @@ PyObject *hecmod_decode_column(PyObject *module, PyObject *args);
 
 /* host.c */
 PyObject *hecmod_cpus(PyObject *module, PyObject *unused);
-PyObject *hecmod_grant(PyObject *module, PyObject *unused);
+PyObject *hecmod_grant(PyObject *module, PyObject *known);
 PyObject *hecmod_host_json(PyObject *module, PyObject *root);
 
 /* config.c */
