@@ -4,9 +4,12 @@
  */
 #include "exit.h"
 #include "out.h"
+#include "resume.h"
 #include "run.h"
 #include "submit.h"
 #include "verbs.h"
+
+#include <string.h>
 
 enum { OPT_FORCE, OPT_JSON, N_OPTS };
 
@@ -60,6 +63,11 @@ static int run_resume(const opt_args *args)
 
     if (status != STATUS_OK)
         return status;
+    if (strcmp(hec_rundir_kind(run), "map") == 0 || strcmp(hec_rundir_kind(run), "sweep") == 0) {
+        status = resume_by_words(run);
+        hec_rundir_destroy(run);
+        return status;
+    }
     r = hec_rundir_resume(run, &err);
     if (r == 0)
         out_complain("%s is done: there is nothing to resume", hec_rundir_id(run));

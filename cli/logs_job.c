@@ -7,6 +7,7 @@
 
 #include "exit.h"
 #include "out.h"
+#include "run.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -29,7 +30,7 @@ typedef struct log_file {
 
 typedef struct logs {
     const logs_of_job *of;
-    const hec_rundir *run;
+    hec_rundir *run;
     log_file *all;
     size_t n, cap;
 } logs;
@@ -88,6 +89,8 @@ static int by_index(const void *a, const void *b)
     return strcmp(y->path, x->path); /* out before err */
 }
 
+static int find_elsewhere(logs *l);
+
 /* The files that are there, of those that are asked for; of an array more may come. */
 static int find_files(logs *l)
 {
@@ -109,10 +112,111 @@ static int find_files(logs *l)
     }
     if (d)
         closedir(d);
+    if (status == STATUS_OK)
+        status = find_elsewhere(l);
     if (l->n)
         qsort(l->all, l->n, sizeof *l->all, by_index);
     if (status != STATUS_OK)
         out_complain("cannot show the output: no memory");
+    return status;
+}
+
+/* ---- files that the user named ---- */
+
+/* The folder in which the jobs begin, from which paths of outputs go: of copied code the same one
+ * in the copy. */
+static void begin_folder(hec_rundir *run, char *buf, size_t size)
+{
+    const char *folder = run_text(run, "workdir");
+    char *real = folder ? realpath(folder, NULL) : NULL;
+    run_code code;
+    size_t n;
+
+    run_code_read(run, &code);
+    n = strlen(code.of);
+    if (n && real && strncmp(real, code.of, n) == 0 && (!real[n] || real[n] == '/'))
+        snprintf(buf, size, "%s/code%s", hec_rundir_path(run), real + n);
+    else
+        snprintf(buf, size, "%s", folder ? folder : ".");
+    free(real);
+}
+
+/* The path for a job or an element, absolute; false where something in it is not known. */
+static bool expand(const char *pattern, const char *folder, const char *name, const hec_job *job,
+                   char *buf, size_t size)
+{
+    size_t n = *pattern == '/' ? 0 : (size_t)snprintf(buf, size, "%s/", folder);
+
+    while (*pattern && n + 1 < size) {
+        const char *value = NULL;
+        char index[24];
+
+        snprintf(index, sizeof index, "%" PRId64, job->index);
+        if (strncmp(pattern, "{job}", 5) == 0)
+            value = job->id;
+        else if (strncmp(pattern, "{index}", 7) == 0 && job->index >= 0)
+            value = index;
+        else if (strncmp(pattern, "{name}", 6) == 0)
+            value = name;
+        else if (strncmp(pattern, "{index}", 7) == 0)
+            return false;
+        if (value) {
+            n += (size_t)snprintf(buf + n, size - n, "%s", value);
+            pattern = strchr(pattern, '}') + 1;
+        } else {
+            buf[n++] = *pattern++;
+            buf[n] = '\0';
+        }
+    }
+    return n + 1 < size;
+}
+
+/* What an option of the run says; NULL: it was not given. */
+static const char *option(const hec_rundir *run, const char *name)
+{
+    const hec_value *v = hec_value_get(hec_rundir_asked(run), "options");
+    size_t n = strlen(name);
+
+    for (uint64_t i = 0; v && v->kind == HEC_VALUE_LIST && i < v->count; i++) {
+        const hec_value *o = &v->as.items[i];
+
+        if (o->kind == HEC_VALUE_TEXT && strncmp(o->as.text, name, n) == 0 && o->as.text[n] == '=')
+            return o->as.text + n + 1;
+    }
+    return NULL;
+}
+
+static int find_named(logs *l, const char *pattern, FILE *to, const hec_jobs *jobs)
+{
+    const hec_job *all;
+    char folder[4200], path[4400];
+    size_t n;
+    int status = STATUS_OK;
+
+    all = hec_jobs_all(jobs, &n);
+    begin_folder(l->run, folder, sizeof folder);
+    for (size_t i = 0; status == STATUS_OK && i < n; i++)
+        if ((l->of->index < 0 || all[i].index == l->of->index) &&
+            expand(pattern, folder, hec_rundir_name(l->run), &all[i], path, sizeof path) &&
+            access(path, F_OK) == 0)
+            status = add_file(l, path, to, all[i].index);
+    return status;
+}
+
+/* Those of --output and --error. */
+static int find_elsewhere(logs *l)
+{
+    const char *const patterns[] = {option(l->run, "output"), option(l->run, "error")};
+    hec_jobs *jobs = NULL;
+    int status = STATUS_OK;
+
+    if ((!patterns[0] && !patterns[1]) ||
+        hec_rundir_jobs(l->run, HEC_ASK_NOBODY, &jobs, NULL, NULL) < 0)
+        return STATUS_OK;
+    for (int i = 0; status == STATUS_OK && i < 2; i++)
+        if (patterns[i] && l->of->which != (i ? 1 : 2))
+            status = find_named(l, patterns[i], i ? stderr : stdout, jobs);
+    hec_jobs_destroy(jobs);
     return status;
 }
 

@@ -9,6 +9,7 @@
 #include <hec/hec.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const opt_verb *const verbs[] = {&verb_host,   &verb_map,    &verb_sweep,  &verb_submit,
@@ -54,18 +55,25 @@ void verb_print_all(void)
 
 static int run_verb(const opt_verb *verb, int argc, char **argv)
 {
+    char **all = calloc((size_t)argc + 1, sizeof *all); /* in their order: to parse moves them */
     opt_args args;
+    int status = STATUS_USAGE;
 
+    for (int i = 0; all && i < argc; i++)
+        all[i] = argv[i];
     switch (opt_parse(verb, argc, argv, &args)) {
     case OPT_BAD:
-        return STATUS_USAGE;
+        break;
     case OPT_HELP:
         opt_print_help(verb);
-        return STATUS_OK;
-    case OPT_RUN:
+        status = STATUS_OK;
         break;
+    case OPT_RUN:
+        args.args = all;
+        status = verb->run(&args);
     }
-    return verb->run(&args);
+    free(all);
+    return status;
 }
 
 static int run(int argc, char **argv)

@@ -12,6 +12,7 @@
  *   map_dir.c       --run: the folder of a run     map_env.c       what a task finds in its
  *   map_result.c    what a task gave as result                     environment
  *   map_log.c       --joblog and --results
+ *   map_args.c      with which words a run was asked for, and going on with it by its name
  *   map_rows.c      the options that are also those of hec sweep, which is cmd_sweep.c: rows come
  *                   from a plan (sweep_plan.c) and not from inputs; all else is this
  */
@@ -58,6 +59,7 @@ typedef struct map_options {
     size_t n_sources;
     sweep_plan *plan; /* NULL: rows are those of the sources */
     char **words;     /* the command */
+    char **args;      /* all words behind the verb */
     size_t n_words;
     uint32_t width, cpus; /* at a time; granted */
     bool null, header, shell, dry_run, bar, eta;
@@ -211,6 +213,9 @@ int map_dir_replay(map_run *run, map_task *t, hec_error *err);
 /* sweep_rows.c */
 /* Puts the rows of the plan down in the run's folder, and says what is new and what is gone. */
 int sweep_rows_begin(map_run *run, hec_error *err);
+
+/* map_args.c: puts the words down in the run's folder. */
+int map_args_write(map_run *run, hec_error *err);
 
 /* map_env.c */
 /* Fills run->env, and writes the file of parameters where a task gets one. */

@@ -233,6 +233,8 @@ int map_dir_begin(map_run *run, hec_error *err)
             return hec__fail(err, HEC_EIO, errno, "cannot make the folder '%.160s'", tmp.data);
         empty(tmp.data);
     }
+    if (r == 0)
+        r = map_args_write(run, err);
     return r < 0 ? r : hec_rundir_begin(run->dir, err);
 }
 

@@ -112,6 +112,7 @@ int map_rows_take(const opt_args *args, map_options *o)
     if (hec_topology_read(NULL, &t, &err) < 0)
         return out_error("tell what may be used", &err);
     ask_machine(t, o);
+    o->args = args->args;
     o->shell = v[MAP_OPT_SHELL] != NULL;
     o->dry_run = v[MAP_OPT_DRY_RUN] != NULL;
     o->bar = v[MAP_OPT_BAR] != NULL;

@@ -28,6 +28,7 @@ typedef struct opt_args {
     size_t n_many;
     char **operands; /* what is no option, in order */
     int n_operands;
+    char **args;  /* all words as they were given; NULL: not kept */
     int n_before; /* of them, before a "--"; all where there is none */
 } opt_args;
 

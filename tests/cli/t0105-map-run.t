@@ -28,7 +28,7 @@ map sh -c "$task" ::: 1 2 3
 is_status 1 'a run, with a failure'
 is "$(said)" 'out 1 out 2 out 3 ' 'the output is shown'
 ok 'which is one folder, of this user alone' test "$(stat -c %a runs/*-first-*)" = 700
-is "$(cd runs/*-first-* && echo *)" 'journal out.stream run.yaml state' 'with so many files'
+is "$(cd runs/*-first-* && echo *)" 'args journal out.stream run.yaml state' 'with so many files'
 run "$HEC" logs last --task 2
 is "$(sort out | tr '\n' ' ')" 'err 2 out 2 ' 'logs of a task'
 run "$HEC" logs last --task=3 --stdout

@@ -131,7 +131,8 @@ sweep --run none --halt now,fail=1 -j 1 params.csv -- false
 run "$HEC" results last --json
 is "$(json_get out '[(t["verdict"], t["result"]) for t in v["tasks"]]')" \
     "[('exited', None), ('waiting', None)]" 'rows that were not run wait'
-is "$(ls runs/*-file-*)" 'journal
+is "$(ls runs/*-file-*)" 'args
+journal
 out.stream
 rows
 run.yaml
@@ -217,4 +218,30 @@ done
 ok "killed $kills times: little is run twice" test "$(wc -l <ran)" -le $((60 + 60 * kills / 4 + 4))
 run "$HEC" results last --csv
 is "$(awk -F, 'NR > 1 && $1 == $2 && $5 == "done"' out | wc -l)" 60 'every row has its result'
+# By the name of the run alone.
+mkdir -p again away && cd again || exit 99
+printf 'x\n1\n2\n3\n' >two.csv
+run "$HEC" sweep -k --run=byname two.csv -- sh -c 'echo {x}; echo {x} >>ran; [ {x} != 2 ] || [ -e mended ]'
+is_status 1 'a row fails'
+touch mended
+cd ../away || exit 99
+run "$HEC" resume byname
+err_has 'there is no run' 'a run is known by its id'
+id=$("$HEC" list --json >json; json_get json '[r["run"] for r in v["runs"] if r["name"] == "byname"][0]')
+run "$HEC" resume "$id"
+is_status 0 'resumed, from another folder'
+is "$(sort "$WORK/out" | tr '\n' ' ')" '1 2 3 ' 'all is shown'
+is "$(tr '\n' ' ' <../again/ran)" '1 2 3 2 ' 'and what had failed is run'
+run "$HEC" map --run=maps sh -c 'echo {}; [ -e ../again/mended2 ]' ::: 'a b' '--x'
+is_status 1 'so with a map'
+touch ../again/mended2
+cd .. || exit 99
+run "$HEC" resume last
+is_status 0 'and its inputs'
+is "$(sort "$WORK/out")" '--x
+a b' 'as they were given'
+seq 2 | "$HEC" map --run=piped false 2>/dev/null
+run "$HEC" resume last
+is_status 3 'inputs that came from standard input'
+err_has 'came from standard input' 'are not there any more'
 done_testing

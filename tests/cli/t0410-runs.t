@@ -118,6 +118,26 @@ is_status 0 'what is fulfilled already is'
 run submit --after=20011231-none -- true
 is_status 3 'after which?'
 
+# ---- outputs elsewhere ----
+
+mkdir -p elsewhere
+id=$(submit --name=there --output='elsewhere/{name}-{job}.txt' -- sh -c 'echo out; echo err >&2')
+"$HEC" wait --timeout=20s "$id" >/dev/null
+is "$("$HEC" logs "$id" | tr '\n' ' ')" 'out err ' 'output in a file that was named, errors with it'
+is "$("$HEC" logs --paths --stdout "$id" | sed '/runs/d; s/-[0-9]*\.txt$/-N.txt/')" "$WORK/elsewhere/there-N.txt" 'and its path'
+id=$(submit --error="$WORK/elsewhere/e.txt" --workdir=elsewhere -- sh -c 'echo out; echo err >&2')
+"$HEC" wait --timeout=20s "$id" >/dev/null
+run "$HEC" logs "$id"
+is "$(cat out err)" 'out
+err' 'errors in a file that was named, output in the run'
+id=$(submit --array=1-3 --output='elsewhere/{index}' --error='elsewhere/e{index}' -- \
+    sh -c 'echo $HEC_ARRAY_INDEX; echo e$HEC_ARRAY_INDEX >&2')
+"$HEC" wait --timeout=20s "$id" >/dev/null
+run "$HEC" logs "$id"
+is "$(cat out err | tr '\n' ' ')" '1 2 3 e1 e2 e3 ' 'of each element of an array'
+run "$HEC" logs --index=2 --stderr "$id"
+is "$(cat out err)" 'e2' 'or of one'
+
 # ---- arrays ----
 
 id=$(submit --array=3-7:2%1 -- sh -c 'echo "$HEC_ARRAY_INDEX"; [ "$HEC_ARRAY_INDEX" != 5 ]')

@@ -89,6 +89,9 @@ id=$(submit --snapshot=always -- cat x)
 echo y >x
 ok 'it ends' wait_for "$id"
 is "$("$HEC" logs "$id")" x 'if that is not asked for'
+id=$(submit --output=sub/printed.txt -- echo printed)
+wait_for "$id"
+is "$("$HEC" logs "$id")" printed 'output in a file that was named, in the copy'
 cd "$HOME" || exit 99
 run submit --snapshot=always -- true
 is_status 2 'nobody wants a copy of his home'
