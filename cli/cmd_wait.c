@@ -61,6 +61,11 @@ static int wait_for(const char *name, int64_t until_ms, hec__json *json)
     if (status != STATUS_OK)
         return status;
     show(&v, json);
+    if (r == 2)
+        out_complain(
+            "%s will not begin before somebody does something about it; 'hec cancel' takes "
+            "it out of the queue",
+            hec_rundir_id(v.run));
     return r == 0 ? STATUS_AGAIN : run_status(v.state);
 }
 

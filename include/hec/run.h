@@ -165,7 +165,8 @@ HEC_API int hec_jobs_state(const hec_jobs *jobs, const hec_job **ret_job);
 
 /* Waits until all jobs of a run have ended. timeout_ms: -1 for ever. check (may be NULL) is called
  * with ctx about once a second: anything but 0 ends the wait, as a signal does. 1: they have; 0:
- * not yet. HEC_EINTR: a signal came, or check() ended it. Errors of hec_rundir_jobs(). */
+ * not yet; 2: they wait, and will not begin before somebody does something about it
+ * (hec_job.stuck). HEC_EINTR: a signal came, or check() ended it. Errors of hec_rundir_jobs(). */
 HEC_API int hec_rundir_wait(hec_rundir *run, int64_t timeout_ms, int (*check)(void *ctx), void *ctx,
                             hec_error *err);
 

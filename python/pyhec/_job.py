@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .job_submission import Site
 
+_ASK_NOBODY = 0
 _ASK_GENTLY = 1
 _GRACE_MS = 10_000  # between SIGTERM and SIGKILL, of a job on this machine
 _LATE_S = 10.0  # a network file system may show the result later than the end
@@ -82,12 +83,14 @@ class Job:
         return _hec.run_jobs(self._path, _ASK_GENTLY)[2]
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits until it has ended; timeout: so many seconds at most. Whether it has."""
+        """Waits until it has ended; timeout: so many seconds at most. Whether it has: it does not
+        wait for one that will not begin before somebody does something about it.
+        """
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             left = -1 if until is None else max(0, int((until - time.monotonic()) * 1000))
             if _hec.run_wait(self._path, left):
-                return True
+                return bool(_hec.run_jobs(self._path, _ASK_NOBODY)[2])
             if until is not None and time.monotonic() >= until:
                 return False
 
@@ -148,7 +151,7 @@ class Job:
         return JobError(self, state, reason, tail)
 
     def _take(self, name: str) -> typing.Any:
-        state, reason, _, _ = _hec.run_jobs(self._path, 0)
+        state, reason, _, _ = _hec.run_jobs(self._path, _ASK_NOBODY)
         outcome = self._late_outcome(name, state)
         if outcome is None:
             raise self._error(state, reason)
@@ -158,10 +161,14 @@ class Job:
 
     def result(self, timeout: float | None = None) -> typing.Any:
         """What the function returned; waits for it. Raises what the function raised, with its
-        traceback there as the cause; JobError where the job ended without a result; TimeoutError
-        where it has not ended within timeout seconds.
+        traceback there as the cause; JobError where the job ended without a result, or cannot
+        begin; TimeoutError where it has not ended within timeout seconds.
         """
+        until = None if timeout is None else time.monotonic() + timeout
         if not self.wait(timeout):
+            if until is None or time.monotonic() < until:
+                state, reason, _, _ = _hec.run_jobs(self._path, _ASK_NOBODY)
+                raise self._error(state, reason)
             raise TimeoutError(f"the job {self._id} has not ended within {timeout} s")
         jobs = self._outcome("jobs.pickle")
         if jobs is None:

@@ -173,7 +173,7 @@ PyObject *hecmod_run_wait(PyObject *module, PyObject *args)
     hec_rundir_destroy(run);
     if (r == HEC_EINTR)
         return PyErr_Occurred() || PyErr_CheckSignals() < 0 ? NULL : PyBool_FromLong(0);
-    return r < 0 ? hecmod_raise(&err) : PyBool_FromLong(r);
+    return r < 0 ? hecmod_raise(&err) : PyBool_FromLong(r > 0);
 }
 
 PyObject *hecmod_run_cancel(PyObject *module, PyObject *args)

@@ -45,6 +45,19 @@ int hec__directive_raw(hec__script *s, hec_error *err)
 int hec__output_path(hec__script *s, const char *path, const char *job, const char *index,
                      hec__strbuf *out, hec_error *err)
 {
+    HEC_AUTO_STR early = NULL;
+
+    if (!s->own_outputs)
+        return hec__output_name(s, path, job, index, out, err);
+    /* What is printed before the script begins. */
+    if (asprintf(&early, "%s/early", s->q->run.dir) < 0)
+        return hec__fail(err, HEC_ENOMEM, 0, "no memory for a path");
+    return hec__output_name(s, early, job, index, out, err);
+}
+
+int hec__output_name(hec__script *s, const char *path, const char *job, const char *index,
+                     hec__strbuf *out, hec_error *err)
+{
     const struct {
         const char *token, *value;
     } tokens[] = {{"{job}", job}, {"{index}", index}, {"{name}", s->q->name}};

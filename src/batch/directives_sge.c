@@ -41,7 +41,7 @@ static int size(hec__script *s, hec_error *err)
     uint64_t slots = (uint64_t)q->nodes * q->cpus;
     const char *pe = q->nodes > 1 ? s->site->parallel_nodes : s->site->parallel_node;
     uint64_t slot = (hec__mebibytes(q->memory) + q->cpus - 1) / q->cpus;
-    char hard[32], soft[32];
+    char clock[32];
 
     if (slots > 1 && !pe)
         return hec__fail(err, HEC_EINVAL, 0,
@@ -52,13 +52,8 @@ static int size(hec__script *s, hec_error *err)
         hec__directive(s, "-pe %s %" PRIu64, pe, slots);
     hec__directive(s, "-l %s=%" PRIu64 "M",
                    s->site->memory_option ? s->site->memory_option : "h_vmem", slot);
-    hec__clock(q->time_s, hard, sizeof hard);
-    hec__clock(q->time_s - q->warn_s, soft, sizeof soft);
-    /* -notify would say that the job is about to be suspended by the same signal. */
-    if (q->warn_s)
-        hec__directive(s, "-l h_rt=%s,s_rt=%s", hard, soft);
-    else
-        hec__directive(s, "-l h_rt=%s", hard);
+    /* No s_rt: see has_own_warning(). */
+    hec__directive(s, "-l h_rt=%s", hec__clock(q->time_s, clock, sizeof clock));
     if (q->gpus)
         hec__directive(s, "-l %s=%" PRIu32, s->site->gpu_option ? s->site->gpu_option : "gpu",
                        q->gpus);

@@ -164,8 +164,10 @@ static void merge(hec_job *a, const hec_job *b)
         a->word = b->word;
         a->stuck = b->stuck;
     }
-    a->word = a->word ? a->word : b->word;
-    a->reason = a->reason ? a->reason : b->reason;
+    if (b->state == 0 || b->state == a->state) { /* else an earlier attempt's */
+        a->word = a->word ? a->word : b->word;
+        a->reason = a->reason ? a->reason : b->reason;
+    }
     a->submitted = a->submitted ? a->submitted : b->submitted;
     a->expected = a->expected ? a->expected : b->expected;
     if (a->state != HEC_JOB_WAITING) { /* else an earlier attempt's */
@@ -179,8 +181,10 @@ static void merge(hec_job *a, const hec_job *b)
     if (!hec_job_state_ended(a->state))
         return; /* an earlier attempt's end is not this one's */
     a->ended = a->ended ? a->ended : b->ended;
-    a->exit_code = a->exit_code >= 0 ? a->exit_code : b->exit_code;
-    a->signal = a->signal ? a->signal : b->signal;
+    if (a->exit_code < 0 && !a->signal) {
+        a->exit_code = b->exit_code;
+        a->signal = b->signal;
+    }
 }
 
 static size_t place(const hec_jobs *jobs, const wanted *ids, size_t n, placed *out)

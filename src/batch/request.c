@@ -405,7 +405,7 @@ int hec_request_command(hec_request *q, const char *const *argv, size_t n, hec_e
 int hec__request_run(hec_request *q, const hec__of_run *run, hec_error *err)
 {
     hec__await *awaits = hec__arena_alloc(&q->arena, (run->n_awaits + 1) * sizeof *awaits);
-    hec__of_run copy = {.awaits = awaits, .n_awaits = run->n_awaits};
+    hec__of_run copy = {.outputs = run->outputs, .awaits = awaits, .n_awaits = run->n_awaits};
 
     if (!awaits || keep(q, &copy.dir, run->dir, err) < 0 || keep(q, &copy.id, run->id, err) < 0)
         return no_memory(err);

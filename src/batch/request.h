@@ -55,6 +55,7 @@ typedef struct hec__of_run {
     const char *dir; /* absolute; NULL: of none */
     const char *id;
     const char *code_of; /* the folder that `code` in it is a copy of; NULL: there is none */
+    bool outputs;        /* they go into the run's folder */
     const hec__await *awaits;
     size_t n_awaits;
 } hec__of_run;

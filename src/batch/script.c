@@ -55,6 +55,8 @@ int hec_script_write(hec_request *q, const hec_site *site, uint32_t part, char *
                          part, parts == 1 ? "is" : "are", parts);
     s.part = hec__array_part(q, site, part);
     s.number = part;
+    s.own_outputs =
+        q->run.outputs && q->n_ranges && (s.part.mapped || site->scheduler == HEC__TORQUE);
     hec__strbuf_init(&s.out);
     r = write_all(&s, err);
     text = r == 0 ? hec__strbuf_detach(&s.out) : NULL;

@@ -24,6 +24,9 @@ typedef struct hec__script {
     const hec_site *site;
     hec__part part;
     uint32_t number; /* of the part */
+    /* The script opens the outputs of its elements: the scheduler cannot name them by the user's
+     * index. */
+    bool own_outputs;
 } hec__script;
 
 /* Adds the directives of one scheduler. HEC_EINVAL: it cannot say what is asked. */
@@ -75,6 +78,10 @@ void hec__shell_word(hec__strbuf *out, const char *word);
 
 /* A path with {job}, {index} and {name} replaced, in quotes where it needs them. `job` and
  * `index` are the scheduler's own words; HEC_EINVAL where one is NULL and is wanted. */
+int hec__output_name(hec__script *s, const char *path, const char *job, const char *index,
+                     hec__strbuf *out, hec_error *err);
+
+/* The same for a directive: another path where the script opens the outputs itself. */
 int hec__output_path(hec__script *s, const char *path, const char *job, const char *index,
                      hec__strbuf *out, hec_error *err);
 

@@ -82,33 +82,40 @@ static void add_folder(hec__script *s)
     }
 }
 
-/* Of this machine, where no scheduler opens the files. */
+/* Opens one of the outputs. */
+static int add_redirect(hec__script *s, const char *operator, const char * path, hec_error *err)
+{
+    int r = 0;
+
+    hec__strbuf_addf(&s->out, " %s\"", operator);
+    while (*path && r == 0) {
+        size_t n = strcspn(path, " ");
+        HEC_AUTO_STR piece = strndup(path, n);
+
+        if (!piece)
+            return hec__fail(err, HEC_ENOMEM, 0, "no memory for a job script");
+        r = hec__output_name(s, piece, "$$", "$HEC_ARRAY_INDEX", &s->out, err);
+        path += n;
+        for (; *path == ' '; path++)
+            hec__strbuf_addc(&s->out, ' ');
+    }
+    hec__strbuf_addc(&s->out, '"');
+    return r;
+}
+
+/* Where no scheduler does it. */
 static int add_output(hec__script *s, hec_error *err)
 {
     const hec_request *q = s->q;
-    const char *const paths[] = {q->output, q->error};
     int r = 0;
 
-    if (s->site->scheduler != HEC__LOCAL || (!q->output && !q->error))
+    if ((s->site->scheduler != HEC__LOCAL && !s->own_outputs) || (!q->output && !q->error))
         return 0;
     hec__strbuf_adds(&s->out, "exec");
-    for (int i = 0; i < 2 && r == 0; i++) {
-        if (!paths[i])
-            continue;
-        hec__strbuf_addf(&s->out, " %s\"", q->run.dir ? (i ? "2>>" : ">>") : (i ? "2>" : ">"));
-        for (const char *p = paths[i]; *p && r == 0;) {
-            size_t n = strcspn(p, " ");
-            HEC_AUTO_STR piece = strndup(p, n);
-
-            if (!piece)
-                return hec__fail(err, HEC_ENOMEM, 0, "no memory for a job script");
-            r = hec__output_path(s, piece, "$$", "$HEC_ARRAY_INDEX", &s->out, err);
-            p += n;
-            for (; *p == ' '; p++)
-                hec__strbuf_addc(&s->out, ' ');
-        }
-        hec__strbuf_addc(&s->out, '"');
-    }
+    if (q->output)
+        r = add_redirect(s, q->run.dir ? ">>" : ">", q->output, err);
+    if (r == 0 && q->error)
+        r = add_redirect(s, q->run.dir ? "2>>" : "2>", q->error, err);
     hec__strbuf_adds(&s->out, q->error ? "\n" : " 2>&1\n");
     return r;
 }
@@ -217,17 +224,18 @@ static int add_launcher(hec__script *s, hec_error *err)
     return 0;
 }
 
-/* Which schedulers do not themselves send SIGUSR1 before the end, or kill at the end. (Grid
- * Engine 8.1.9 was seen not to keep h_rt where s_rt is given and its signal is caught.) */
+/* Which schedulers send SIGUSR1 before the end themselves, and which kill at the end. Grid Engine
+ * has s_rt, but 8.1.9 was seen, with s_rt and h_rt given, to signal every process of the job twice,
+ * not to keep h_rt afterwards, and of a job that was put back into the queue to kill the next
+ * attempt at s_rt; -notify says by the same signal that the job is about to be suspended. */
 static bool has_own_warning(const hec__script *s)
 {
-    return s->site->scheduler == HEC__SLURM || s->site->scheduler == HEC__SGE ||
-           s->site->scheduler == HEC__LSF;
+    return s->site->scheduler == HEC__SLURM || s->site->scheduler == HEC__LSF;
 }
 
 static bool has_own_end(const hec__script *s)
 {
-    return s->site->scheduler != HEC__SGE && s->site->scheduler != HEC__LOCAL;
+    return s->site->scheduler != HEC__LOCAL;
 }
 
 static bool keeps_memory(const hec__script *s)
@@ -277,8 +285,7 @@ static void add_runner(hec__script *s)
 {
     const hec_request *q = s->q;
     bool warns = q->warn_s, timer = warns && needs_timer(s);
-    bool deaf = warns && (s->site->scheduler == HEC__SGE || s->site->scheduler == HEC__LSF) &&
-                strcmp(q->warn_signal, "USR1") != 0;
+    bool deaf = warns && s->site->scheduler == HEC__LSF && strcmp(q->warn_signal, "USR1") != 0;
 
     hec__strbuf_addf(&s->out, "hec_run()\n{\n    hec_pid=\n%s%s", warns ? "    hec_early=\n" : "",
                      q->requeue ? "    hec_warned=\n" : "");

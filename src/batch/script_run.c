@@ -7,6 +7,57 @@
 
 #include <inttypes.h>
 
+/* Grid Engine limits what a process may allocate: one that wants more is not killed but refused
+ * it, and what it says of that is all that tells it from any other failure. */
+static bool looks_for_refusal(const hec__script *s)
+{
+    return s->site->scheduler == HEC__SGE && s->q->run.outputs;
+}
+
+static void add_refusal(hec__script *s)
+{
+    hec__strbuf_addf(
+        &s->out,
+        "# Whether its errors say that it was refused memory.\n"
+        "hec_errors=$HEC_RUN/err%s\n"
+        "hec_before=$(wc -c 2>/dev/null <\"$hec_errors\" || echo 0)\n"
+        "hec_was_refused()\n{\n"
+        "    tail -c \"+$((hec_before + 1))\" \"$hec_errors\" 2>/dev/null | tail -c 4096 |\n"
+        "        grep -q 'MemoryError\\|std::bad_alloc\\|annot allocate memory'\n}\n",
+        s->q->n_ranges ? "${HEC_ARRAY_INDEX:+.$HEC_ARRAY_INDEX}" : "");
+}
+
+/* What the script says at its end. */
+static void add_end(hec__script *s)
+{
+    bool refusal = looks_for_refusal(s);
+
+    if (refusal)
+        add_refusal(s);
+    hec__strbuf_addf(
+        &s->out,
+        "# The CPU time of all that it has started and that has ended, \"1m2.345s 0m0.678s\".\n"
+        "hec_end()\n{\n    hec_status=$?\n"
+        "    # One that was only just forked from this shell may think that it ends it.\n"
+        "    [ \"$BASHPID\" = \"$$\" ] || return 0\n"
+        "    [ -z \"${hec_requeued:-}\" ] || return 0 # it will go on\n"
+        "    # A signal that ends the script leaves the status of whatever came before.\n"
+        "    [ \"$hec_status\" -ne 0 ] || [ -n \"${hec_over:-}\" ] || hec_status=143\n"
+        "    times >\"$hec_mark-cpu\" && {\n        read -r hec_cpu\n        read -r hec_cpu\n"
+        "    } <\"$hec_mark-cpu\"\n    rm -f \"$hec_mark-cpu\"\n"
+        "%s    hec_say end \"%s,\\\"cpu\\\":\\\"${hec_cpu:-}\\\",\\\"status\\\":$hec_status\"\n}\n"
+        "# What is done is not done again when the run is resumed.\n"
+        "if grep -qs '\"event\":\"end\".*\"status\":0}$' \"$hec_mark\"; then\n"
+        "    exit 0\nfi\n"
+        "trap hec_end EXIT\n"
+        "trap 'exit 143' TERM\n",
+        refusal
+            ? "    hec_refused=\n"
+              "    [ \"$hec_status\" -eq 0 ] || ! hec_was_refused || hec_refused=',\"refused\":1'\n"
+            : "",
+        refusal ? "$hec_refused" : "");
+}
+
 void hec__script_marks(hec__script *s)
 {
     const hec_request *q = s->q;
@@ -24,27 +75,12 @@ void hec__script_marks(hec__script *s)
     }
     hec__strbuf_addf(out, "\nhec_mark=$HEC_RUN/marks/%" PRIu32 "%s\n", s->number,
                      q->n_ranges ? "${HEC_ARRAY_INDEX:+.$HEC_ARRAY_INDEX}" : "");
-    hec__strbuf_adds(
-        out,
-        "# Adds a line to it: what happened.\n"
-        "hec_say()\n{\n"
-        "    printf '{\"time\":%s,\"event\":\"%s\"%s}\\n' \"$(date +%s)\" \"$1\" \"${2:-}\" "
-        ">>\"$hec_mark\" || :\n}\n"
-        "# The CPU time of all that it has started and that has ended, \"1m2.345s 0m0.678s\".\n"
-        "hec_end()\n{\n    hec_status=$?\n"
-        "    # One that was only just forked from this shell may think that it ends it.\n"
-        "    [ \"$BASHPID\" = \"$$\" ] || return 0\n"
-        "    [ -z \"${hec_requeued:-}\" ] || return 0 # it will go on\n"
-        "    # A signal that ends the script leaves the status of whatever came before.\n"
-        "    [ \"$hec_status\" -ne 0 ] || [ -n \"${hec_over:-}\" ] || hec_status=143\n"
-        "    times >\"$hec_mark-cpu\" && {\n        read -r hec_cpu\n        read -r hec_cpu\n"
-        "    } <\"$hec_mark-cpu\"\n    rm -f \"$hec_mark-cpu\"\n"
-        "    hec_say end \",\\\"cpu\\\":\\\"${hec_cpu:-}\\\",\\\"status\\\":$hec_status\"\n}\n"
-        "# What is done is not done again when the run is resumed.\n"
-        "if grep -qs '\"event\":\"end\".*\"status\":0}$' \"$hec_mark\"; then\n"
-        "    exit 0\nfi\n"
-        "trap hec_end EXIT\n"
-        "trap 'exit 143' TERM\n");
+    hec__strbuf_adds(out,
+                     "# Adds a line to it: what happened.\n"
+                     "hec_say()\n{\n"
+                     "    printf '{\"time\":%(%s)T,\"event\":\"%s\"%s}\\n' -1 \"$1\" \"${2:-}\" "
+                     ">>\"$hec_mark\" || :\n}\n");
+    add_end(s);
     if (q->run.n_awaits == 0)
         hec__strbuf_adds(out, "hec_say begin \",\\\"host\\\":\\\"$HOSTNAME\\\",\\\"pid\\\":$$\"\n");
 }

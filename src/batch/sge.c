@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <pwd.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -276,20 +277,37 @@ static hec__slice asked(hec__slice category, const char *name)
     return value;
 }
 
-/* Grid Engine kills for a limit, for qdel, and says the same of both: what was used tells. */
-static int killed_state(const hec_job *job, const ended *e)
+/* "failed" is a number and its text; sge_status(5) has them all. */
+enum {
+    OVER_LIMIT = 37,
+    RESCHEDULED = 25,
+    NO_EXIT_STATUS = 19,  /* of a shepherd that went down with its machine */
+    NOT_RECOGNIZED = 21,  /* by a machine that has been started again meanwhile */
+    ENDED_BY_SIGNAL = 100 /* it ran; accounts are good */
+};
+
+/* Grid Engine kills for a limit and for qdel, and says the same of both: what was used tells. A
+ * script's own shell is hardly ever killed by anybody else. */
+static void conclude_killed(hec_job *job, const ended *e, int32_t failed)
 {
     double limit_s = hec__read_seconds(asked(e->category, "h_rt="));
     uint64_t limit = hec__read_bytes(asked(e->category, "h_vmem="), 1);
 
     if (limit && job->cpus > 1)
         limit *= job->cpus;
+    job->state = HEC_JOB_FAILED;
     if (limit_s > 0 && e->wallclock_s >= limit_s)
-        return HEC_JOB_TIMED_OUT;
-    return limit && job->memory >= limit ? HEC_JOB_OUT_OF_MEMORY : HEC_JOB_FAILED;
+        job->state = HEC_JOB_TIMED_OUT;
+    else if (limit && job->memory >= limit)
+        job->state = HEC_JOB_OUT_OF_MEMORY;
+    else if (failed == OVER_LIMIT)
+        job->state = HEC_JOB_TIMED_OUT;
+    else if (job->signal == SIGKILL) {
+        job->state = HEC_JOB_CANCELLED;
+        job->reason = "killed below its limits, as by qdel";
+    }
 }
 
-/* "failed" is a number and its text: 100 means that it ran, and a signal ended it. */
 static void conclude(hec_jobs *jobs, hec_job *job, const ended *e)
 {
     int32_t failed = 0;
@@ -299,18 +317,22 @@ static void conclude(hec_jobs *jobs, hec_job *job, const ended *e)
     if (!hec__read_signed(number, &failed))
         return;
     job->word = hec__jobs_text(jobs, e->failed);
-    if (failed && failed != 100)
+    if (failed && failed != ENDED_BY_SIGNAL)
         job->reason = job->word;
     job->signal = e->exit_status > 128 && e->exit_status < 128 + 65 ? e->exit_status - 128 : 0;
     job->exit_code = job->signal || e->exit_status < 0 ? -1 : e->exit_status & 0xff;
     if (failed == 0 && e->exit_status == 0)
         job->state = HEC_JOB_DONE;
-    else if (failed == 37)
-        job->state = HEC_JOB_TIMED_OUT;
-    else if (failed == 100)
-        job->state = killed_state(job, e);
+    else if (failed == OVER_LIMIT || failed == ENDED_BY_SIGNAL)
+        conclude_killed(job, e, failed);
+    else if (failed == RESCHEDULED) /* and of what came after there is no account */
+        job->state = HEC_JOB_CANCELLED;
+    else if (failed == NO_EXIT_STATUS || failed == NOT_RECOGNIZED)
+        job->state = HEC_JOB_NODE_FAILURE;
     else
         job->state = HEC_JOB_FAILED;
+    if (job->state != HEC_JOB_DONE && failed && e->exit_status == 0)
+        job->exit_code = -1; /* it has none */
 }
 
 /* The line's first word, and the rest. */
@@ -353,7 +375,7 @@ static void take_line(hec_jobs *jobs, hec_job *job, ended *e, hec__slice name, h
         e->category = value;
 }
 
-/* Which job a record is of: the lines that say so come before most others. */
+/* A record of its own, of the job that it is of: the lines that say so come before most others. */
 static hec_job *record_of(hec_jobs *jobs, hec__slice block, hec_error *err)
 {
     hec__slice line, number = {NULL, 0}, task = {NULL, 0};
@@ -369,9 +391,14 @@ static hec_job *record_of(hec_jobs *jobs, hec__slice block, hec_error *err)
     }
     if (hec__read_number(number) < 0)
         return NULL;
-    job = hec__jobs_of(jobs, number, hec__read_number(task));
-    if (!job)
+    job = hec__jobs_add(jobs);
+    if (job)
+        job->id = hec__arena_copy(&jobs->arena, number.s, number.n);
+    if (!job || !job->id) {
         no_memory(err);
+        return NULL;
+    }
+    job->index = hec__read_number(task);
     return job;
 }
 
@@ -393,20 +420,23 @@ static int read_ended(hec_jobs *jobs, hec__slice block, hec_error *err)
     return 0;
 }
 
-/* Records are parted by lines of '='. Of a job that was run again the last one counts. */
+/* Records are parted by lines of '='. The last comes first, since of a job that was run again it is
+ * the one that counts. */
 static int read_accounting(hec_jobs *jobs, const char *out, hec_error *err)
 {
-    static const char bar[] = "==============";
-    const char *at = strstr(out, bar);
+    static const char bar[] = "\n==============";
+    const char *end = out + strlen(out);
 
-    while (at) {
-        const char *body = at + strspn(at, "="), *next = strstr(body, bar);
-        hec__slice block = {body, next ? (size_t)(next - body) : strlen(body)};
-        int r = read_ended(jobs, block, err);
+    for (const char *at = end; at-- > out;) {
+        hec__slice block = {at, (size_t)(end - at)};
+        int r;
 
+        if (at == out ? !hec__slice_starts(block, bar + 1) : !hec__slice_starts(block, bar))
+            continue;
+        r = read_ended(jobs, block, err);
         if (r < 0)
             return r;
-        at = next;
+        end = at;
     }
     return 0;
 }

@@ -23,37 +23,52 @@ static bool is_torn(int fd)
            last != '\n';
 }
 
-int hec_rundir_note(hec_rundir *run, const char *event, const char *fields, hec_error *err)
+void hec__note_add(hec__strbuf *lines, const char *event, const char *fields)
 {
     int64_t now = hec__run_now_ms();
-    HEC_AUTO_STRBUF line;
-    HEC_AUTO_FD fd = -1;
     hec__json j;
+
+    hec__strbuf_addf(lines, "{\"time\":%" PRId64 ".%03d,\"event\":", now / 1000, (int)(now % 1000));
+    hec__json_init(&j, lines);
+    hec__json_str(&j, event);
+    if (fields && *fields == '{' && fields[1] && fields[1] != '}')
+        hec__strbuf_addf(lines, ",%s\n", fields + 1);
+    else
+        hec__strbuf_adds(lines, "}\n");
+}
+
+int hec__note_write(hec_rundir *run, const hec__strbuf *lines, hec_error *err)
+{
+    HEC_AUTO_STRBUF text;
+    HEC_AUTO_FD fd = -1;
     ssize_t n;
     int r;
 
-    hec__strbuf_init(&line);
+    hec__strbuf_init(&text);
     r = hec__run_open_file(run, "state", O_RDWR | O_APPEND | O_CREAT, &fd, err);
     if (r < 0)
         return r;
     if (is_torn(fd))
-        hec__strbuf_addc(&line, '\n');
-    hec__strbuf_addf(&line, "{\"time\":%" PRId64 ".%03d,\"event\":", now / 1000, (int)(now % 1000));
-    hec__json_init(&j, &line);
-    hec__json_str(&j, event);
-    if (fields && *fields == '{' && fields[1] && fields[1] != '}')
-        hec__strbuf_addf(&line, ",%s\n", fields + 1);
-    else
-        hec__strbuf_adds(&line, "}\n");
-    if (line.failed)
+        hec__strbuf_addc(&text, '\n');
+    hec__strbuf_add(&text, lines->data, lines->len);
+    if (lines->failed || text.failed)
         return hec__fail(err, HEC_ENOMEM, 0, "no memory for a line of the run's state");
     do
-        n = write(fd, line.data, line.len);
+        n = write(fd, text.data, text.len);
     while (n < 0 && errno == EINTR);
-    if (n != (ssize_t)line.len || fdatasync(fd) < 0)
-        return hec__fail(err, HEC_EIO, n < 0 || n == (ssize_t)line.len ? errno : ENOSPC,
+    if (n != (ssize_t)text.len || fdatasync(fd) < 0)
+        return hec__fail(err, HEC_EIO, n < 0 || n == (ssize_t)text.len ? errno : ENOSPC,
                          "cannot write to 'state' of the run %.120s", run->path);
     return 0;
+}
+
+int hec_rundir_note(hec_rundir *run, const char *event, const char *fields, hec_error *err)
+{
+    HEC_AUTO_STRBUF line;
+
+    hec__strbuf_init(&line);
+    hec__note_add(&line, event, fields);
+    return hec__note_write(run, &line, err);
 }
 
 static int64_t time_of(const hec_value *fields)

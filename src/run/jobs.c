@@ -28,33 +28,28 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-/* What was seen of a job or element: they are in order. NULL: nothing. */
-static const hec_job *find_seen(const hec__known *k, const hec_job *j)
+/* That a job is still not known is news when it is given up for it; and that an array is not when
+ * something was known of its elements meanwhile. */
+static bool is_lost_anew(const hec__known *k, const hec__seen *old)
 {
-    size_t low = 0, high = k->n_seen;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        const hec_job *old = &k->seen[mid].job;
-        int c = strcmp(old->id, j->id);
-
-        if (c == 0)
-            c = (old->index > j->index) - (old->index < j->index);
-        if (c == 0)
-            return old;
-        if (c < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return NULL;
+    if (hec__seen_is_open(old))
+        return hec__run_now_ms() - old->lost_since >= HEC__LOST_MS;
+    for (size_t i = 0; i < k->n_seen; i++)
+        if (strcmp(old->job.id, k->seen[i].job.id) == 0 && k->seen[i].at > old->at)
+            return true;
+    return false;
 }
 
 static bool is_news(const hec__known *k, const hec_job *j)
 {
-    const hec_job *old = find_seen(k, j);
+    const hec__seen *s = hec__known_seen(k, j->id, j->index);
+    const hec_job *old = s ? &s->job : NULL;
 
-    return !old || old->state != j->state || old->exit_code != j->exit_code ||
+    if (!old)
+        return true;
+    if (old->state == HEC_JOB_LOST && j->state == HEC_JOB_LOST)
+        return is_lost_anew(k, s);
+    return old->state != j->state || old->exit_code != j->exit_code ||
            !same_text(old->word, j->word) || !same_text(old->reason, j->reason) ||
            old->started != j->started || old->expected != j->expected || old->memory != j->memory ||
            (old->cpu_s < 0) != (j->cpu_s < 0);
@@ -76,7 +71,7 @@ static void add_number(hec__json *j, const char *key, int64_t value, int64_t non
     hec__json_int(j, value);
 }
 
-static int note_seen(hec_rundir *run, const hec_job *j, hec_error *err)
+static void add_seen(hec__strbuf *lines, const hec_job *j)
 {
     HEC_AUTO_STRBUF text;
     hec__json w;
@@ -102,9 +97,8 @@ static int note_seen(hec_rundir *run, const hec_job *j, hec_error *err)
     if (j->cpu_s >= 0)
         hec__json_key(&w, "cpu"), hec__json_real(&w, j->cpu_s);
     hec__json_close(&w);
-    if (text.failed)
-        return hec__fail(err, HEC_ENOMEM, 0, "no memory for the state of a run");
-    return hec_rundir_note(run, "seen", text.data, err);
+    lines->failed = lines->failed || text.failed;
+    hec__note_add(lines, "seen", text.data);
 }
 
 /* ---- asking ---- */
@@ -189,24 +183,94 @@ static int look_at(void *ctx, const char *id, hec_rundir *run, const hec_error *
     return open ? add_run(a, run, &k) : 0;
 }
 
+/* The records of one job in an answer, which is in the order of ids and indices. */
+typedef struct said {
+    const hec_job *all;
+    size_t n;
+} said;
+
+static said said_of(const hec_jobs *jobs, const char *id)
+{
+    said s = {NULL, 0};
+
+    for (size_t i = 0; i < jobs->n; i++) {
+        if (strcmp(jobs->all[i].id, id) != 0)
+            continue;
+        if (!s.n)
+            s.all = &jobs->all[i];
+        s.n++;
+    }
+    return s;
+}
+
+static int compare_index(const void *index, const void *job)
+{
+    int64_t a = *(const int64_t *)index, b = ((const hec_job *)job)->index;
+
+    return (a > b) - (a < b);
+}
+
+static void add_lost(hec__strbuf *lines, const hec__known *k, const char *id, int64_t index)
+{
+    hec_job lost = {.id = id,
+                    .index = index,
+                    .state = HEC_JOB_LOST,
+                    .exit_code = -1,
+                    .cpu_s = -1,
+                    .reason = "the scheduler has no record of it"};
+
+    if (is_news(k, &lost))
+        add_seen(lines, &lost);
+}
+
+/* Of an array some elements may be known and others not, or no more: those that were taken out of
+ * the queue before they began, where of such things no account is kept. */
+static void add_missing(hec__strbuf *lines, const hec__known *k, const hec__handed *h,
+                        const said *s)
+{
+    bool over = s->n > 0 && s->all[0].index >= 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        over = over && hec_job_state_ended(s->all[i].state);
+    for (size_t i = 0; i < k->n_seen && s->n && s->all[0].index >= 0; i++) {
+        const hec_job *old = &k->seen[i].job;
+
+        if (old->index >= 0 && strcmp(old->id, h->id) == 0 &&
+            (!hec_job_state_ended(old->state) || hec__seen_is_open(&k->seen[i])) &&
+            !bsearch(&old->index, s->all, s->n, sizeof *s->all, compare_index))
+            add_lost(lines, k, old->id, old->index);
+    }
+    if (over && s->n < hec__known_count(k, h))
+        add_lost(lines, k, h->id, -1);
+}
+
+static int note_run(open_run *o, const hec_jobs *jobs, hec_error *err)
+{
+    HEC_AUTO_STRBUF lines;
+
+    hec__strbuf_init(&lines);
+    for (size_t h = 0; h < o->known.n_handed; h++) {
+        said s = said_of(jobs, o->known.handed[h].id);
+
+        for (size_t i = 0; i < s.n; i++)
+            if (is_news(&o->known, &s.all[i]))
+                add_seen(&lines, &s.all[i]);
+        add_missing(&lines, &o->known, &o->known.handed[h], &s);
+    }
+    if (!lines.len && !lines.failed) {
+        if (hec__run_now_ms() - o->known.seen_at <= NOTE_MS)
+            return 0;
+        hec__note_add(&lines, "seen", NULL);
+    }
+    return hec__note_write(o->run, &lines, err);
+}
+
 static int note_all(asking *a, const hec_jobs *jobs, hec_error *err)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < a->n; i++) {
-        open_run *o = &a->all[i];
-        size_t news = 0;
-
-        for (size_t n = 0; r == 0 && n < jobs->n; n++)
-            for (size_t h = 0; r == 0 && h < o->known.n_handed; h++)
-                if (strcmp(o->known.handed[h].id, jobs->all[n].id) == 0 &&
-                    is_news(&o->known, &jobs->all[n])) {
-                    r = note_seen(o->run, &jobs->all[n], err);
-                    news++;
-                }
-        if (r == 0 && !news && hec__run_now_ms() - o->known.seen_at > NOTE_MS)
-            r = hec_rundir_note(o->run, "seen", NULL, err);
-    }
+    for (size_t i = 0; r == 0 && i < a->n; i++)
+        r = note_run(&a->all[i], jobs, err);
     return r;
 }
 
@@ -272,6 +336,7 @@ static int ask_usage(hec_rundir *run, const hec__known *k, const char *site_name
 {
     HEC_AUTO(hec_site) site = NULL;
     HEC_AUTO(hec_jobs) jobs = NULL;
+    HEC_AUTO_STRBUF lines;
     const char **ids = calloc(k->n_handed + 1, sizeof *ids);
     int r = ids ? hec_site_open(site_name, &site, err) : HEC_ENOMEM;
 
@@ -280,10 +345,11 @@ static int ask_usage(hec_rundir *run, const hec__known *k, const char *site_name
     if (r == 0)
         r = hec_jobs_query(site, ids, k->n_handed, &jobs, err);
     free(ids);
+    hec__strbuf_init(&lines);
     for (size_t i = 0; r == 0 && i < jobs->n; i++)
         if (jobs->all[i].state != HEC_JOB_LOST && is_news(k, &jobs->all[i]))
-            r = note_seen(run, &jobs->all[i], err);
-    return r;
+            add_seen(&lines, &jobs->all[i]);
+    return r == 0 && (lines.len || lines.failed) ? hec__note_write(run, &lines, err) : r;
 }
 
 /* Asks, as far as somebody is to be asked. 1: what is known has to be read again. */

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "batch/adapter.h"
+#include "batch/request.h"
 #include "run/run.h"
 
 /* A process, and where and when it is or was. */
@@ -43,6 +44,7 @@ typedef struct hec__mark {
     int32_t status;    /* at the end */
     double cpu_s;      /* -1: not known */
     int64_t over;      /* bytes that it took when it was killed for that; 0: it was not */
+    bool refused;      /* it failed, and said that there was no more memory */
     bool skipped;      /* what it waited for did not end as it was to */
     const char *other; /* the run that it waits for */
     const char *host;  /* that it begins on */
@@ -53,6 +55,10 @@ typedef struct hec__handed {
     uint32_t part;
     const char *id; /* the scheduler's, or the number of its process */
     int64_t at;     /* when it was handed over, in milliseconds since 1970 */
+    /* Of an array whose elements the scheduler numbers otherwise: from `first`, `skipped` elements
+     * being in jobs before it. count: how many it has, 0 where that is all. */
+    uint32_t first;
+    uint64_t skipped, count;
     hec__process process;
     enum hec__life life; /* looked at before the marks were read */
 } hec__handed;
@@ -61,7 +67,18 @@ typedef struct hec__handed {
 typedef struct hec__seen {
     hec_job job;
     size_t order;
+    int64_t at;         /* when it said so; ms */
+    int64_t lost_since; /* since when it has not known it; 0: it does */
 } hec__seen;
+
+/* The accounting may tell of a job some time after the queue has forgotten it: a job that nobody
+ * knows is given up only when nobody has known it for so long. */
+#define HEC__LOST_MS 30000
+
+static inline bool hec__seen_is_open(const hec__seen *s)
+{
+    return s->job.state == HEC_JOB_LOST && s->at - s->lost_since < HEC__LOST_MS;
+}
 
 /* All that is known without asking. */
 typedef struct hec__known {
@@ -72,10 +89,12 @@ typedef struct hec__known {
     size_t n_marks, cap_marks;
     hec__seen *seen; /* in order of ids and indices, one of each */
     size_t n_seen, cap_seen;
-    int64_t seen_at;   /* when */
-    int64_t cancelled; /* when that was asked for; 0: not */
-    int64_t time_s;    /* the time limit; 0: none */
-    bool array, local;
+    int64_t seen_at;    /* when */
+    int64_t cancelled;  /* when that was asked for; 0: not */
+    int64_t time_s;     /* the time limit; 0: none */
+    hec__range *ranges; /* the elements of its array */
+    size_t n_ranges;
+    bool local, sge;
     hec__process own; /* of a run that is no job: who runs it */
     enum hec__life own_life;
     int64_t own_begin, own_end;
@@ -86,6 +105,15 @@ void hec__known_fini(hec__known *k);
 
 /* Reads it. On failure there is nothing to give back. */
 int hec__known_read(hec_rundir *run, hec__known *ret, hec_error *err);
+
+/* What was last said of a job or an element; NULL where nothing was. */
+const hec__seen *hec__known_seen(const hec__known *k, const char *id, int64_t index);
+
+/* The user's index of what the scheduler calls element `task` of a job; -1 of none. */
+int64_t hec__known_index(const hec__known *k, const hec__handed *h, int64_t task);
+
+/* How many elements a job has; 0 where it is no array. */
+uint64_t hec__known_count(const hec__known *k, const hec__handed *h);
 
 /* What follows from it: a record for each job. *ret_open: how many of them may still change. */
 int hec__known_jobs(const hec__known *k, hec_jobs **ret_jobs, size_t *ret_open, hec_error *err);

@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "base/units.h"
+#include "batch/parse.h"
 #include "run/jobs.h"
 
 #include <string.h>
@@ -36,6 +37,9 @@ static int add_handed(hec__known *k, const hec_rundir_event *e)
     k->handed = grown;
     h = &k->handed[k->n_handed];
     *h = (hec__handed){.part = (uint32_t)hec__run_int(e->fields, "part", 1), .at = e->time_ms};
+    h->first = (uint32_t)hec__run_int(e->fields, "first", 0);
+    h->skipped = (uint64_t)hec__run_int(e->fields, "skipped", 0);
+    h->count = (uint64_t)hec__run_int(e->fields, "count", 0);
     h->id = keep(k, hec__run_text(e->fields, "id"));
     if (!h->id)
         return 0;
@@ -80,7 +84,7 @@ static int add_seen(hec__known *k, const hec_rundir_event *e)
     if (!hec__run_text(f, "id"))
         return 0; /* that it was asked, and nothing was new */
     s = &k->seen[k->n_seen];
-    *s = (hec__seen){.order = k->n_seen};
+    *s = (hec__seen){.order = k->n_seen, .at = e->time_ms};
     s->job.id = keep(k, hec__run_text(f, "id"));
     s->job.index = hec__run_int(f, "index", -1);
     s->job.state = state_of(hec__run_text(f, "state"));
@@ -144,11 +148,36 @@ static void settle_seen(hec__known *k)
 
     if (k->n_seen)
         qsort(k->seen, k->n_seen, sizeof *k->seen, compare_seen);
-    for (size_t i = 0; i < k->n_seen; i++)
-        if (i + 1 == k->n_seen || strcmp(k->seen[i].job.id, k->seen[i + 1].job.id) != 0 ||
-            k->seen[i].job.index != k->seen[i + 1].job.index)
-            k->seen[n++] = k->seen[i];
+    for (size_t i = 0; i < k->n_seen; i++) {
+        hec__seen *s = &k->seen[i], *last = n ? &k->seen[n - 1] : NULL;
+        bool again =
+            last && last->job.index == s->job.index && strcmp(last->job.id, s->job.id) == 0;
+
+        if (s->job.state == HEC_JOB_LOST)
+            s->lost_since = again && last->lost_since ? last->lost_since : s->at;
+        k->seen[again ? n - 1 : n++] = *s;
+    }
     k->n_seen = n;
+}
+
+const hec__seen *hec__known_seen(const hec__known *k, const char *id, int64_t index)
+{
+    size_t low = 0, high = k->n_seen;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        const hec_job *j = &k->seen[mid].job;
+        int c = strcmp(j->id, id);
+
+        c = c ? c : (j->index > index) - (j->index < index);
+        if (c == 0)
+            return &k->seen[mid];
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
 }
 
 /* What an earlier attempt at a job said of its end counts no more, unless it was done. */
@@ -176,14 +205,17 @@ static void read_options(const hec_rundir *run, hec__known *k)
     const hec_value *options = hec_value_get(run->asked, "options");
 
     k->local = strcmp(hec__run_scheduler(run), "local") == 0;
+    k->sge = strcmp(hec__run_scheduler(run), "sge") == 0;
     for (uint64_t i = 0; options && options->kind == HEC_VALUE_LIST && i < options->count; i++) {
         const hec_value *v = &options->as.items[i];
         uint64_t seconds;
+        uint32_t throttle;
 
         if (v->kind != HEC_VALUE_TEXT)
             continue;
         if (strncmp(v->as.text, "array=", 6) == 0)
-            k->array = true;
+            (void)hec__batch_array(v->as.text + 6, &k->arena, &k->ranges, &k->n_ranges, &throttle,
+                                   NULL);
         if (strncmp(v->as.text, "time=", 5) == 0 &&
             hec__parse_seconds(v->as.text + 5, &seconds, NULL) == 0)
             k->time_s = (int64_t)seconds;
@@ -212,4 +244,34 @@ int hec__known_read(hec_rundir *run, hec__known *ret, hec_error *err)
     drop_old(&k);
     *ret = k;
     return 0;
+}
+
+/* ---- elements ---- */
+
+static uint64_t length(const hec__range *r)
+{
+    return ((uint64_t)r->last - r->first) / r->step + 1;
+}
+
+int64_t hec__known_index(const hec__known *k, const hec__handed *h, int64_t task)
+{
+    uint64_t n = h->skipped + (uint64_t)task - h->first;
+
+    if (task < 0 || !h->count)
+        return task;
+    for (size_t i = 0; task >= (int64_t)h->first && i < k->n_ranges; i++) {
+        if (n < length(&k->ranges[i]))
+            return (int64_t)(k->ranges[i].first + n * k->ranges[i].step);
+        n -= length(&k->ranges[i]);
+    }
+    return -1;
+}
+
+uint64_t hec__known_count(const hec__known *k, const hec__handed *h)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; !h->count && i < k->n_ranges; i++)
+        n += length(&k->ranges[i]);
+    return h->count ? h->count : n;
 }

@@ -82,6 +82,7 @@ static void read_event(hec__known *k, hec__mark *m, const hec_value *fields)
     } else if (strcmp(event, "end") == 0) {
         m->end = at;
         m->status = (int32_t)hec__run_int(fields, "status", -1);
+        m->refused = hec__run_int(fields, "refused", 0) != 0;
         m->cpu_s = parse_cpu(hec__run_text(fields, "cpu"));
     }
 }

@@ -153,7 +153,10 @@ static int fill(hec_rundir *run, hec_request *q, const hec_site *site, uint32_t 
                 hec_error *err)
 {
     int r = take_code(run, q, snapshot, err);
-    hec__of_run of = {.dir = run->path, .id = run->id, .code_of = q->run.code_of};
+    hec__of_run of = {.dir = run->path,
+                      .id = run->id,
+                      .code_of = q->run.code_of,
+                      .outputs = !q->output && !q->error};
 
     if (r == 0)
         r = set_outputs(q, site, run, err);

@@ -10,8 +10,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define YOUNG_MS 60000 /* a scheduler may not know yet what was just handed to it */
-#define NEAR_S   5     /* to the time limit */
+#define NEAR_S 5 /* to the time limit */
+
+static const char by_cancel[] = "by hec cancel", no_more[] = "it was refused more memory";
 
 static void set(hec_job *j, int state, const char *reason)
 {
@@ -47,13 +48,15 @@ static void set_end(const hec__known *k, const hec__mark *m, hec_jobs *jobs, hec
     } else if (m->status == 0) {
         set(j, HEC_JOB_DONE, NULL);
     } else if (k->cancelled && m->end + 1000 >= k->cancelled) {
-        set(j, HEC_JOB_CANCELLED, "by hec cancel");
+        set(j, HEC_JOB_CANCELLED, by_cancel);
     } else if (m->warned && (by_signal || m->status == 75)) {
         set(j, HEC_JOB_TIMED_OUT,
             by_signal ? "it was warned of its time limit, and ended by it"
                       : "it was warned of its time limit, and stopped to be resumed");
     } else if (by_signal && (m->terminated || m->status == 137) && over_limit(k, m, m->end)) {
         set(j, HEC_JOB_TIMED_OUT, "it was ended at its time limit");
+    } else if (m->refused) {
+        set(j, HEC_JOB_OUT_OF_MEMORY, no_more);
     } else if (m->status == 137) {
         set(j, HEC_JOB_FAILED, "killed by signal 9: by somebody, or for want of memory");
     } else if (by_signal) {
@@ -64,17 +67,18 @@ static void set_end(const hec__known *k, const hec__mark *m, hec_jobs *jobs, hec
     }
 }
 
-/* It is over, and has not said so. */
-static void set_silent(const hec__known *k, const hec__mark *m, hec_job *j)
+/* It is over, since `until` at least, and has not said so. Grid Engine keeps whatever cannot begin
+ * in its queue: what has left it before it began was taken out of it. */
+static void set_silent(const hec__known *k, const hec__mark *m, int64_t until, hec_job *j)
 {
-    int64_t now = hec__run_now_ms();
-
     if (k->cancelled)
-        set(j, HEC_JOB_CANCELLED, "by hec cancel");
-    else if (m && (m->warned || over_limit(k, m, j->ended ? j->ended * 1000 : now)))
+        set(j, HEC_JOB_CANCELLED, by_cancel);
+    else if (m && (m->warned || over_limit(k, m, until)))
         set(j, HEC_JOB_TIMED_OUT, "it was ended at its time limit");
     else if (m && m->begin)
         set(j, HEC_JOB_LOST, "it ended without a word: it was killed, or its machine went down");
+    else if (k->sge)
+        set(j, HEC_JOB_CANCELLED, "it was taken out of the queue before it began");
     else
         set(j, HEC_JOB_LOST, "it never began");
 }
@@ -118,7 +122,7 @@ static void settle_local(const hec__known *k, const hec__handed *h, const hec__m
     else if (h->life == HEC__ELSEWHERE && m)
         set_going(m, jobs, j);
     else if (h->life == HEC__GONE)
-        set_silent(k, m, j);
+        set_silent(k, m, hec__run_now_ms(), j);
     else if (m)
         set_going(m, jobs, j);
     else
@@ -183,50 +187,128 @@ static const hec__mark *find_mark(const hec__known *k, uint32_t part, int64_t in
     return NULL;
 }
 
-static void settle_handed(const hec__known *k, const hec__handed *h, const hec__mark *m,
-                          hec_jobs *jobs, hec_job *j)
+/* Of a job that the scheduler does not know. */
+static void settle_lost(const hec__known *k, const hec__seen *s, const hec__mark *m, hec_jobs *jobs,
+                        hec_job *j)
 {
-    bool newer = m && m->end && (m->end + 1000 >= k->seen_at || m->status <= 128);
+    if (m && m->end)
+        set_end(k, m, jobs, j);
+    else if (k->cancelled || !hec__seen_is_open(s))
+        set_silent(k, m, s->lost_since, j);
+    else if (m && m->begin)
+        set(j, HEC_JOB_RUNNING, "it has left the queue; how it ended is not known yet");
+    else
+        set(j, HEC_JOB_WAITING, "the scheduler does not know it: not yet, or no more");
+}
+
+/* It was ended by a signal after that was asked for: some schedulers do not tell the one from the
+ * other. */
+static bool is_cancelled(const hec__known *k, const hec_job *j)
+{
+    return k->cancelled && (j->state == HEC_JOB_CANCELLED || j->signal) &&
+           (!j->ended || j->ended * 1000 + 1000 >= k->cancelled);
+}
+
+static void settle_handed(const hec__known *k, const hec__handed *h, const hec__seen *s,
+                          const hec__mark *m, hec_jobs *jobs, hec_job *j)
+{
+    bool newer = m && m->end && (m->end + 1000 >= s->at || m->status <= 128);
 
     set_times(h, m, j);
-    if (m && m->end && (newer || j->state == HEC_JOB_LOST) && !hec_job_state_ended(j->state))
+    if (j->state == HEC_JOB_LOST)
+        settle_lost(k, s, m, jobs, j);
+    else if (newer && !hec_job_state_ended(j->state))
         set_end(k, m, jobs, j);
-    else if (m && m->end && j->state == HEC_JOB_LOST)
-        set_end(k, m, jobs, j);
-    else if (j->state == HEC_JOB_LOST && !m && hec__run_now_ms() - h->at < YOUNG_MS)
-        set(j, HEC_JOB_WAITING, "it was just handed over");
-    else if (j->state == HEC_JOB_LOST)
-        set_silent(k, m, j);
     else if (j->state == HEC_JOB_WAITING && m && m->begin && !m->end && m->begin > k->seen_at)
         set_going(m, jobs, j);
+    else if (hec_job_state_ended(j->state) && j->state != HEC_JOB_DONE && is_cancelled(k, j))
+        set(j, HEC_JOB_CANCELLED, by_cancel);
+    else if (j->state == HEC_JOB_FAILED && m && m->refused)
+        set(j, HEC_JOB_OUT_OF_MEMORY, no_more);
     if (m && m->end && hec_job_state_ended(j->state) && j->exit_code < 0)
         j->exit_code = m->status;
 }
 
-static int add_handed(const hec__known *k, const hec__handed *h, hec_jobs *jobs)
+/* A record of a job or an element. `s` may be what was said of all of the array. */
+static int add_one(const hec__known *k, const hec__handed *h, const hec__seen *s,
+                   const hec__mark *m, int64_t index, hec_jobs *jobs)
 {
-    size_t found = 0;
-    hec_job *j;
+    hec_job *j = hec__jobs_add(jobs);
 
-    for (size_t i = 0; i < k->n_seen; i++) {
-        if (strcmp(k->seen[i].job.id, h->id) != 0)
-            continue;
-        found++;
-        j = hec__jobs_add(jobs);
-        if (!j)
-            return HEC_ENOMEM;
-        *j = k->seen[i].job;
-        settle_handed(k, h, find_mark(k, h->part, j->index), jobs, j);
-    }
-    if (found)
-        return 0;
-    j = hec__jobs_add(jobs);
     if (!j)
         return HEC_ENOMEM;
+    *j = s->job;
     j->id = h->id;
-    j->state = HEC_JOB_WAITING;
-    settle_handed(k, h, find_mark(k, h->part, -1), jobs, j);
+    j->index = index;
+    settle_handed(k, h, s, m, jobs, j);
     return 0;
+}
+
+/* What the scheduler said of an element counts until it no longer knows any of the array. */
+static hec__seen latest(const hec__seen *element, const hec__seen *whole)
+{
+    hec__seen s = *element;
+
+    if (!whole || whole->job.state != HEC_JOB_LOST || whole->at < s.at ||
+        hec_job_state_ended(s.job.state))
+        return s;
+    s.job.state = HEC_JOB_LOST;
+    s.lost_since = whole->lost_since > s.at ? whole->lost_since : s.at;
+    s.at = whole->at;
+    return s;
+}
+
+/* Elements that have told of themselves, and of which the scheduler never did. */
+static int add_untold(const hec__known *k, const hec__handed *h, const hec__seen *whole,
+                      const bool *told, uint64_t *found, hec_jobs *jobs)
+{
+    static const hec__seen nothing = {
+        .job = {.state = HEC_JOB_WAITING, .cpu_s = -1, .exit_code = -1}};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < k->n_marks; i++) {
+        const hec__mark *m = &k->marks[i];
+
+        if (m->part != h->part || m->index < 0 || told[i])
+            continue;
+        r = add_one(k, h, whole ? whole : &nothing, m, m->index, jobs);
+        *found += 1;
+    }
+    if (r < 0 || (*found && *found >= hec__known_count(k, h)))
+        return r;
+    /* The job itself, or what there is no record of yet of an array. */
+    return add_one(k, h, whole ? whole : &nothing, *found ? NULL : find_mark(k, h->part, -1), -1,
+                   jobs);
+}
+
+static int add_handed(const hec__known *k, const hec__handed *h, hec_jobs *jobs)
+{
+    bool *told = hec__arena_alloc(&jobs->arena, k->n_marks + 1);
+    const hec__seen *whole = NULL;
+    uint64_t found = 0;
+    int r = told ? 0 : HEC_ENOMEM;
+
+    if (told)
+        memset(told, 0, k->n_marks + 1);
+    for (size_t i = 0; r == 0 && i < k->n_seen; i++) {
+        const hec__seen *s = &k->seen[i];
+        const hec__mark *m;
+        hec__seen known;
+
+        if (strcmp(s->job.id, h->id) != 0)
+            continue;
+        if (s->job.index < 0) { /* which comes first */
+            whole = s;
+            continue;
+        }
+        known = latest(s, whole);
+        m = find_mark(k, h->part, hec__known_index(k, h, s->job.index));
+        if (m)
+            told[m - k->marks] = true;
+        r = add_one(k, h, &known, m, hec__known_index(k, h, s->job.index), jobs);
+        found++;
+    }
+    return r < 0 ? r : add_untold(k, h, whole, told, &found, jobs);
 }
 
 /* ---- without a job ---- */

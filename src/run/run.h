@@ -64,6 +64,11 @@ int hec__run_write_file(int dir, const char *name, const void *bytes, size_t n, 
  * over 64 MiB. */
 int hec__run_read_file(const hec_rundir *run, const char *name, hec__strbuf *out, hec_error *err);
 
+/* Lines for `state`, each as hec_rundir_note() writes it, and all at once. HEC_EIO, HEC_ENOMEM,
+ * also of what was added. */
+void hec__note_add(hec__strbuf *lines, const char *event, const char *fields);
+int hec__note_write(hec_rundir *run, const hec__strbuf *lines, hec_error *err);
+
 /* The text, or the number, of a member; NULL or `otherwise` where there is none of that kind. */
 const char *hec__run_text(const hec_value *map, const char *key);
 int64_t hec__run_int(const hec_value *map, const char *key, int64_t otherwise);

@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "base/json.h"
+#include "batch/script.h"
 #include "run/jobs.h"
 
 #include <inttypes.h>
@@ -34,7 +35,20 @@ static int begin_here(hec_rundir *run, uint32_t part, hec_error *err)
     return note(run, "submitted", &fields, err);
 }
 
-static int hand_over(hec_rundir *run, const hec_site *site, uint32_t part, hec_error *err)
+/* An array that is to be handed over as several jobs, or under other numbers than the user's. */
+static void add_part(hec__strbuf *fields, const hec_request *q, const hec_site *site,
+                     uint32_t number)
+{
+    hec__part part = hec__array_part(q, site, number);
+
+    if (part.mapped)
+        hec__strbuf_addf(fields,
+                         ",\"first\":%" PRIu32 ",\"skipped\":%" PRIu64 ",\"count\":%" PRIu64,
+                         part.first, part.skipped, (uint64_t)part.last - part.first + 1);
+}
+
+static int hand_over(hec_rundir *run, const hec_request *q, const hec_site *site, uint32_t part,
+                     hec_error *err)
 {
     HEC_AUTO_STRBUF fields, path;
     HEC_AUTO_STR id = NULL;
@@ -53,6 +67,7 @@ static int hand_over(hec_rundir *run, const hec_site *site, uint32_t part, hec_e
     hec__strbuf_addf(&fields, "{\"part\":%" PRIu32 ",\"id\":", part);
     hec__json_init(&j, &fields);
     hec__json_str(&j, id);
+    add_part(&fields, q, site, part);
     hec__strbuf_addc(&fields, '}');
     return note(run, "submitted", &fields, err);
 }
@@ -60,13 +75,17 @@ static int hand_over(hec_rundir *run, const hec_site *site, uint32_t part, hec_e
 int hec_rundir_submit(hec_rundir *run, const hec_site *site, hec_error *err)
 {
     int64_t jobs = hec__run_int(run->asked, "jobs", 0);
+    HEC_AUTO(hec_request) q = NULL;
+    HEC_AUTO(hec_site) ignored = NULL;
     int r = 0;
 
     if (strcmp(run->kind, "job") != 0 || jobs < 1)
         return hec__fail(err, HEC_EINVAL, 0, "the run %s is no batch job", run->id);
+    if (site->scheduler != HEC__LOCAL)
+        r = hec_rundir_request(run, &q, &ignored, err);
     for (int64_t part = 1; r == 0 && part <= jobs; part++)
         r = site->scheduler == HEC__LOCAL ? begin_here(run, (uint32_t)part, err)
-                                          : hand_over(run, site, (uint32_t)part, err);
+                                          : hand_over(run, q, site, (uint32_t)part, err);
     return r;
 }
 

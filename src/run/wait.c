@@ -64,6 +64,8 @@ int hec_rundir_wait(hec_rundir *run, int64_t timeout_ms, int (*check)(void *ctx)
 
     for (;;) {
         HEC_AUTO(hec_jobs) jobs = NULL;
+        const hec_job *job;
+        int state;
         uint64_t now = hec__now_ns();
         int64_t left = timeout_ms < 0 ? LOOK_MS : timeout_ms - (int64_t)((now - begin) / 1000000);
         bool ask = !asked || (int64_t)((now - asked) / 1000000) >= gap;
@@ -71,8 +73,11 @@ int hec_rundir_wait(hec_rundir *run, int64_t timeout_ms, int (*check)(void *ctx)
 
         if (r < 0)
             return r;
-        if (hec_job_state_ended(hec_jobs_state(jobs, NULL)))
+        state = hec_jobs_state(jobs, &job);
+        if (hec_job_state_ended(state))
             return 1;
+        if (state == HEC_JOB_WAITING && job && job->stuck)
+            return 2;
         if (jobs->n == 0)
             return hec__fail(err, HEC_EINVAL, 0, "the run %s was never submitted", run->id);
         if (left <= 0)

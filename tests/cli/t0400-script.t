@@ -86,7 +86,7 @@ for scheduler in slurm sge lsf; do
     is "$? $(cat out)" '75 warned' "$scheduler: its SIGUSR1 becomes the command's SIGTERM"
 done
 rm -f begun
-"$HEC" script --scheduler=sge --time=1h -- sh -c 'touch begun; exec sleep 2' >job.sh
+"$HEC" script --scheduler=lsf --time=1h -- sh -c 'touch begun; exec sleep 2' >job.sh
 bash job.sh >out 2>err &
 pid=$!
 wait_file begun && pkill -USR1 -P $pid sleep

@@ -128,3 +128,42 @@ job_is() {
     wait_for "$1" "$5" seen "$2" "$3" "$4" || ji_ok=1
     pass_if $ji_ok "$5"
 }
+
+# ---- runs: the test has a function `hec` ----
+
+# ends RUN STATUS TEXT: how `hec wait` ends; $REAL/ended is what it says of the run.
+ends() {
+    run hec wait --timeout=90s "$1"
+    is_status "$2" "$3"
+    sed 's/^[^:]*: //' "$WORK/out" >"$REAL/ended"
+}
+
+# ended PATTERN TEXT: ok when it says this.
+ended() {
+    # shellcheck disable=SC2254  # it is a pattern
+    case $(cat "$REAL/ended") in
+    $1) pass_if 0 "$2" ;;
+    *)
+        note "it says: $(cat "$REAL/ended")"
+        pass_if 1 "$2"
+        ;;
+    esac
+}
+
+# stands RUN PATTERN: whether `hec status` says this in its first line.
+stands() {
+    hec status --now "$1" >"$REAL/stands" 2>&1
+    # shellcheck disable=SC2254  # it is a pattern
+    case $(head -n 1 "$REAL/stands") in
+    *": "$2) return 0 ;;
+    esac
+    cat "$REAL/stands"
+    return 1
+}
+
+# comes SECONDS RUN PATTERN TEXT: ok when it says so within the time.
+comes() {
+    co_ok=0
+    wait_for "$1" "$4" stands "$2" "$3" || co_ok=1
+    pass_if $co_ok "$4"
+}

@@ -19,11 +19,11 @@ limit=$(submit --memory=200M --time=5m -- python3 -c 'x = bytearray(800 << 20)')
 long=$(submit --memory=100M --time=5m --array=1-2 -- sleep 600)
 job_is 20 "$long" 2 "'running' *word=r *" 'one that runs'
 ok 'an element is cancelled' talk cancel "$long:1"
-job_is 20 "$long" 1 "'failed' *signal=9 *" 'which ends'
+job_is 20 "$long" 1 "'cancelled' *signal=9 *" 'which says so'
 seen "$long" 2 "'running' *"
 pass_if $? 'and the other goes on'
 ok 'then all of it' talk cancel "$long"
-job_is 20 "$long" 2 "'failed' *" 'ends too'
+job_is 20 "$long" 2 "'cancelled' *" 'is cancelled'
 ok 'cancelling once more is no error' talk cancel "$long" "$good"
 job_is 30 "$limit" - "'failed' exit=1 *" 'memory over the limit is refused to the program'
 job_is 40 "$late" - "'timed out' *" 'the time limit'

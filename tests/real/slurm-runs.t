@@ -9,12 +9,6 @@ slurm_up plain
 
 hec() { slurm env HEC_SITE=$SITE "$HEC" "$@"; }
 hec_submit() { hec submit --memory=50M --time=5m "$@"; }
-ends() # RUN STATUS TEXT: what `hec wait` prints and returns
-{
-    run hec wait --timeout=90s "$1"
-    is_status "$2" "$3"
-    sed 's/^[^:]*: //' "$WORK/out" >"$REAL/ended"
-}
 
 late=$(hec submit --time=1m --memory=50M --warn=none -- sleep 600) || bail 'nothing can be submitted'
 good=$(hec_submit --name=good -- sh -c 'echo from $SLURM_JOB_ID; echo oops >&2')

@@ -4,7 +4,7 @@
 #$ -N python
 #$ -q serial
 #$ -l h_vmem=4096M
-#$ -l h_rt=01:00:00,s_rt=00:59:00
+#$ -l h_rt=01:00:00
 #$ -t 1-2
 #$ -j y
 #$ -cwd
@@ -33,8 +33,6 @@ hec_warn()
     fi
     echo 'hec: the time limit is near, the command gets SIGTERM' >&2
     kill -s TERM "$hec_pid" 2>/dev/null || :
-    hec_after 60 KILL "$hec_pid" >/dev/null 2>&1 &
-    hec_timer=$!
 }
 hec_run()
 {
@@ -43,12 +41,11 @@ hec_run()
     hec_timer=
     trap hec_warn USR1
     trap : TERM # the command hears it too, and is waited for
-    (
-        trap '' USR1
-        exec "$@"
-    ) &
+    "$@" &
     hec_pid=$!
     [ -z "$hec_early" ] || hec_warn
+    hec_after 3540 USR1 $$ >/dev/null 2>&1 &
+    hec_timer=$!
     while kill -0 "$hec_pid" 2>/dev/null; do
         wait "$hec_pid" || : # a signal ends it early
     done

@@ -4,7 +4,7 @@
 #$ -N python
 #$ -pe smp 4
 #$ -l h_vmem=2048M
-#$ -l h_rt=02:00:00,s_rt=01:59:00
+#$ -l h_rt=02:00:00
 #$ -t 1-10
 #$ -tc 3
 #$ -hold_jid 5
@@ -36,8 +36,6 @@ hec_warn()
     fi
     echo 'hec: the time limit is near, the command gets SIGTERM' >&2
     kill -s TERM "$hec_pid" 2>/dev/null || :
-    hec_after 60 KILL "$hec_pid" >/dev/null 2>&1 &
-    hec_timer=$!
 }
 hec_run()
 {
@@ -46,12 +44,11 @@ hec_run()
     hec_timer=
     trap hec_warn USR1
     trap : TERM # the command hears it too, and is waited for
-    (
-        trap '' USR1
-        exec "$@"
-    ) &
+    "$@" &
     hec_pid=$!
     [ -z "$hec_early" ] || hec_warn
+    hec_after 7140 USR1 $$ >/dev/null 2>&1 &
+    hec_timer=$!
     while kill -0 "$hec_pid" 2>/dev/null; do
         wait "$hec_pid" || : # a signal ends it early
     done

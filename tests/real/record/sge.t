@@ -31,7 +31,7 @@ wait_for 40 'the array' seen "$array" 12 "'failed' *"
 long=$(submit --memory=100M --time=5m -- sleep 600)
 wait_for 20 'the long one' seen "$long" - "'running' *"
 talk cancel "$long"
-wait_for 20 'its end' seen "$long" - "'failed' *"
+wait_for 20 'its end' seen "$long" - "'cancelled' *"
 for id in $good $bad $array $late $long; do
     asks "qacct-$id" qacct -j "$id"
 done
