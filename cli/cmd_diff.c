@@ -3,6 +3,7 @@
  * hec diff: in what two runs differ: what was asked, and how they ended.
  */
 #include "code.h"
+#include "environment.h"
 #include "exit.h"
 #include "out.h"
 #include "run.h"
@@ -20,7 +21,8 @@ static const opt_row rows[N_OPTS] = {
 };
 
 /* What may differ without anybody having asked for it. */
-static const char *const passed_over[] = {"hec", "id", "created", "created_ms", "program"};
+static const char *const passed_over[] = {"hec",        "id",      "created",
+                                          "created_ms", "program", "environment"};
 
 typedef struct differences {
     run_view a, b;
@@ -84,6 +86,7 @@ static void compare_asked(differences *d)
             compare(d, a->as.members[i].key.as.text);
     for (uint64_t i = 0; i < b->count; i++)
         if (b->as.members[i].key.kind == HEC_VALUE_TEXT &&
+            !is_passed_over(b->as.members[i].key.as.text) &&
             !hec_value_get(a, b->as.members[i].key.as.text))
             compare(d, b->as.members[i].key.as.text);
 }
@@ -106,6 +109,19 @@ static void tell_file(void *ctx, const char *path, const char *a, const char *b)
     hec__strbuf_fini(&what);
     hec__strbuf_fini(&first);
     hec__strbuf_fini(&second);
+}
+
+/* A line that only one of the environments has. */
+static void tell_environment(void *ctx, const char *a, const char *b)
+{
+    hec__strbuf text;
+    hec__json j;
+
+    hec__strbuf_init(&text);
+    hec__json_init(&j, &text);
+    hec__json_str(&j, a ? a : b);
+    tell(ctx, "environment", a ? text.data : NULL, b ? text.data : NULL);
+    hec__strbuf_fini(&text);
 }
 
 /* "failed: exit status 3", as a JSON string. */
@@ -161,6 +177,7 @@ static int run_diff(const opt_args *args)
     d = (differences){.a = a, .b = b, .json = args->values[OPT_JSON] ? &j : NULL};
     compare_asked(&d);
     code_compare(a.run, b.run, tell_file, &d);
+    environment_compare(a.run, b.run, tell_environment, &d);
     compare_ends(&d);
     hec__json_close(&j);
     hec__json_close(&j);

@@ -2,6 +2,7 @@
  *
  * hec rerun: the same as a new run. hec resume: what is not done, in the same run.
  */
+#include "environment.h"
 #include "exit.h"
 #include "out.h"
 #include "resume.h"
@@ -31,6 +32,8 @@ static int run_rerun(const opt_args *args)
         status = submit_parse_snapshot(run_text(run, "snapshot"), &o.snapshot);
     if (status == STATUS_OK && hec_rundir_request(run, &q, &site, &err) < 0)
         status = out_error("run it again", &err);
+    if (status == STATUS_OK)
+        environment_tell(run);
     if (status == STATUS_OK)
         status = submit_check(q, site, args->values[OPT_FORCE] != NULL);
     if (status == STATUS_OK)
@@ -68,6 +71,7 @@ static int run_resume(const opt_args *args)
         hec_rundir_destroy(run);
         return status;
     }
+    environment_tell(run);
     r = hec_rundir_resume(run, &err);
     if (r == 0)
         out_complain("%s is done: there is nothing to resume", hec_rundir_id(run));

@@ -124,6 +124,14 @@ HEC_API int hec_rundir_plan(hec_request *request, const hec_site *site,
                             const hec_submit_options *options, hec_rundir **ret_run,
                             hec_error *err);
 
+/* What a command depends on beside its code, as lines of text: "program PATH HASH", what PATH finds
+ * for it from `folder` (NULL: here); "prefix PATH" and "package NAME-VERSION" of the Python
+ * environment that is active or that the program is in; "module NAME". A run of kind "job" has this
+ * text in its file `environment`, and its hash in run.yaml. program may be NULL. *ret_text is the
+ * caller's, to end with free(). HEC_ENOMEM. */
+HEC_API int hec_environment(const char *program, const char *folder, char **ret_text,
+                            hec_error *err);
+
 /* Hands its jobs to the site's scheduler; without one they begin here and now, in the background,
  * and go on whatever becomes of this process. What was handed over is noted in the run. Where that
  * fails for one job, those before it stay. Errors of hec_job_submit(); HEC_ESYS: it cannot be

@@ -40,10 +40,13 @@ static void add_list(hec__json *j, const char *key, const char *const *all, size
 }
 
 static int write_asked(const hec_request *q, const hec_site *site, uint32_t parts, int snapshot,
-                       hec__strbuf *out, hec_error *err)
+                       const char *environment, hec__strbuf *out, hec_error *err)
 {
     static const char *const words[] = {"auto", "always", "never"};
+    char hash[HEC__ENVIRONMENT_HASH];
     hec__json j;
+
+    hec__environment_hash(environment, hash);
 
     hec__json_init(&j, out);
     hec__json_open(&j, '{');
@@ -56,6 +59,7 @@ static int write_asked(const hec_request *q, const hec_site *site, uint32_t part
     hec__json_key(&j, "cpus"), hec__json_uint(&j, q->cpus);
     hec__json_key(&j, "memory"), hec__json_uint(&j, q->memory == UINT64_MAX ? 0 : q->memory);
     hec__json_key(&j, "snapshot"), hec__json_str(&j, words[snapshot]);
+    hec__json_key(&j, "environment"), hec__json_str(&j, hash);
     add_list(&j, "options", q->said.all, q->said.n);
     add_list(&j, "command", q->argv, q->argc);
     hec__json_close(&j);
@@ -177,6 +181,7 @@ int hec_rundir_plan(hec_request *q, const hec_site *site, const hec_submit_optio
 {
     HEC_AUTO(hec_rundir) run = NULL;
     HEC_AUTO_STRBUF asked;
+    HEC_AUTO_STR environment = NULL;
     int snapshot = o ? o->snapshot : HEC_SNAPSHOT_AUTO;
     uint32_t parts = 0;
     int r;
@@ -190,12 +195,16 @@ int hec_rundir_plan(hec_request *q, const hec_site *site, const hec_submit_optio
     if (r == 0)
         r = hec_script_parts(q, site, &parts, err);
     if (r == 0)
-        r = write_asked(q, site, parts, snapshot, &asked, err);
+        r = hec_environment(q->argv[0], q->workdir, &environment, err);
+    if (r == 0)
+        r = write_asked(q, site, parts, snapshot, environment, &asked, err);
     if (r == 0)
         r = hec_rundir_create(o ? o->path : NULL, "job", q->name, asked.data, &run, err);
     if (r < 0 || !run)
         return r;
-    r = fill(run, q, site, parts, snapshot, err);
+    r = hec__run_write_file(run->dir, "environment", environment, strlen(environment), 0400, err);
+    if (r == 0)
+        r = fill(run, q, site, parts, snapshot, err);
     if (r < 0) {
         (void)hec_rundir_remove(run, NULL);
         return r;

@@ -73,4 +73,8 @@ int hec__note_write(hec_rundir *run, const hec__strbuf *lines, hec_error *err);
 const char *hec__run_text(const hec_value *map, const char *key);
 int64_t hec__run_int(const hec_value *map, const char *key, int64_t otherwise);
 
+/* The hash of an environment's text, in hexadecimal. */
+#define HEC__ENVIRONMENT_HASH 33
+void hec__environment_hash(const char *text, char buf[HEC__ENVIRONMENT_HASH]);
+
 #endif

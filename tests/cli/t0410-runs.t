@@ -252,6 +252,45 @@ is_status 2 'what runs is not resumed'
 is "$(state "$id" | sed 's/running/waiting/; s/:.*//')" waiting 'what was cancelled can be'
 "$HEC" cancel "$id"
 
+# ---- what is around it ----
+
+mkdir -p venv/bin venv/lib/python3/site-packages/numpy-1.0.dist-info
+printf '#!/bin/sh\ntrue\n' >venv/bin/model
+chmod +x venv/bin/model
+touch venv/pyvenv.cfg
+in_venv() { PATH="$WORK/venv/bin:$PATH" LOADEDMODULES=gcc/12:python VIRTUAL_ENV='' CONDA_PREFIX='' "$@"; }
+first=$(in_venv submit --name=env -- model)
+"$HEC" wait --timeout=20s "$first" >/dev/null
+is "$(sed "s, [0-9a-f]*$,," "runs/$first/environment")" "program $WORK/venv/bin/model
+prefix $WORK/venv
+package numpy-1.0
+module gcc/12
+module python" 'what a run depends on'
+mv venv/lib/python3/site-packages/numpy-1.0.dist-info venv/lib/python3/site-packages/numpy-2.0.dist-info
+second=$(in_venv "$HEC" rerun "$first" 2>err)
+err_has "the environment has changed since $first" 'run again, it is said that it has changed'
+err_has 'now:  package numpy-2.0' 'in what'
+"$HEC" wait --timeout=20s "$second" >/dev/null
+in_venv "$HEC" rerun "$second" >out 2>err
+"$HEC" wait --timeout=20s "$(cat out)" >/dev/null
+no_err 'nothing where it has not'
+run "$HEC" diff "$first" "$second"
+is "$(grep -A1 '^environment' out | grep -v -e --)" 'environment
+- "package numpy-1.0"
+environment
++ "package numpy-2.0"' 'and diff shows it'
+printf '#!/bin/sh\nexit 1\n' >venv/bin/model
+third=$(in_venv submit --name=env -- model)
+"$HEC" wait --timeout=20s "$third" >/dev/null
+"$HEC" diff "$second" "$third" >out
+out_has "program $WORK/venv/bin/model" 'another program'
+in_venv "$HEC" resume "$third" >out 2>err
+no_err 'nothing has changed'
+"$HEC" wait --timeout=20s "$third" >/dev/null
+PATH="$WORK/venv/bin:$PATH" LOADEDMODULES=gcc/13 "$HEC" resume "$third" >out 2>err
+err_has 'now:  module gcc/13' 'resumed in another one'
+"$HEC" wait --timeout=20s "$third" >/dev/null
+
 # ---- on, until it is done ----
 
 cat >steps.sh <<'END'
