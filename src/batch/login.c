@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "sys/file.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,6 +77,18 @@ static void match_own(void *ctx, const char *name, const char *path)
         match(m, name, site, true);
 }
 
+/* Whether the name stands in the text, as a word. */
+static bool has_word(const hec__shipped_site *s, const char *name, size_t n)
+{
+    const char *text = s->bytes, *end = text + s->size;
+
+    for (const char *p = text; (p = memmem(p, (size_t)(end - p), name, n)) != NULL; p++)
+        if ((p == text || !isalnum((unsigned char)p[-1])) &&
+            (p + n == end || !isalnum((unsigned char)p[n])))
+            return true;
+    return false;
+}
+
 static void match_shipped(matching *m)
 {
     size_t n = strcspn(m->host, ".");
@@ -83,7 +96,7 @@ static void match_shipped(matching *m)
     for (const hec__shipped_site *s = hec__shipped_sites; !*m->name && n && s->name; s++) {
         HEC_AUTO(hec_site) site = NULL;
 
-        if (memmem(s->bytes, s->size, m->host, n) &&
+        if (has_word(s, m->host, n) &&
             hec__site_parse(s->name, s->name, s->bytes, s->size, &site, NULL) == 0)
             match(m, s->name, site, false);
     }

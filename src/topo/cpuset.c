@@ -69,6 +69,10 @@ void hec__cpuset_format(const hec__cpuset *set, hec__strbuf *out)
     for (int i = 0; i < HEC__CPU_MAX; i++) {
         int last = i;
 
+        if (set->bits[i / 64] >> i % 64 == 0) { /* none up to the end of the word, as in most */
+            i |= 63;
+            continue;
+        }
         if (!hec__cpuset_has(set, i))
             continue;
         while (hec__cpuset_has(set, last + 1))
