@@ -4,7 +4,9 @@
  */
 #include "exit.h"
 #include "out.h"
+#include "report.h"
 #include "run.h"
+#include "run_name.h"
 #include "submit.h"
 #include "verbs.h"
 
@@ -223,13 +225,37 @@ static int apply(const report *r, bool json)
     return status;
 }
 
+/* Whether it is about tasks: of a map, a sweep, a journal. *ret_run is then the caller's. */
+static int is_of_tasks(const char *name, hec_rundir **ret_run, bool *ret)
+{
+    hec_error err;
+
+    if (run_name_open(name, ret_run, &err) < 0)
+        return out_error("open the run", &err);
+    *ret = !*ret_run || strcmp(hec_rundir_kind(*ret_run), "job") != 0;
+    if (!*ret)
+        hec_rundir_destroy(*ret_run);
+    return STATUS_OK;
+}
+
 static int run_report(const opt_args *args)
 {
     AUTO_RUN_VIEW v = {0};
-    bool json = args->values[OPT_JSON] != NULL;
+    const char *name = args->n_operands ? args->operands[0] : "last";
+    bool json = args->values[OPT_JSON] != NULL, tasks = false;
+    hec_rundir *run = NULL;
     report r;
-    int status = run_look(args->n_operands ? args->operands[0] : NULL, HEC_ASK_USAGE, &v);
+    int status = is_of_tasks(name, &run, &tasks);
 
+    if (status == STATUS_OK && tasks && args->values[OPT_APPLY]) {
+        hec_rundir_destroy(run);
+        out_complain("cannot apply it: it is no batch job");
+        return STATUS_USAGE;
+    }
+    if (status == STATUS_OK && tasks)
+        return report_tasks(run, name, json);
+    if (status == STATUS_OK)
+        status = run_look(name, HEC_ASK_USAGE, &v);
     if (status != STATUS_OK)
         return status;
     make_report(&v, &r);

@@ -244,4 +244,21 @@ seq 2 | "$HEC" map --run=piped false 2>/dev/null
 run "$HEC" resume last
 is_status 3 'inputs that came from standard input'
 err_has 'came from standard input' 'are not there any more'
+
+# What tasks have taken.
+run "$HEC" map --run=taken --shell ::: 'true 1' 'true 2' 'sleep 0.2' false
+id=$("$HEC" list --json >json; json_get json '[r["run"] for r in v["runs"] if r["name"] == "taken"][0]')
+run "$HEC" report "$id"
+is_status 0 'a report on tasks'
+out_has "$id: 4 tasks run, 1 failed" 'how many'
+is "$(sed -n 's/^  \([a-z][a-z]*\)  *\([0-9]*\)  *\([0-9]*\) .*/\1 \2 \3/p' out | grep -v hours | sort | tr '\n' ';')" \
+    'false 1 1;sleep 1 0;true 2 0;' 'by program'
+out_has '--timeout=1m' 'and limits for next time'
+run "$HEC" report --json "$id"
+is "$(json_get out '[v["run"] == "'"$id"'"] + sorted((c["class"], c["run"], c["failed"], c["seconds_longest"] >= 0.2) for c in v["classes"])')" \
+    "[True, ('false', 1, 1, False), ('sleep', 1, 0, True), ('true', 2, 0, False)]" 'as JSON'
+run "$HEC" report "$WORK/runs/$id/journal"
+out_has '4 tasks run, 1 failed' 'the same of a journal'
+run "$HEC" report --apply "$id"
+is_status 2 'which cannot be applied'
 done_testing
