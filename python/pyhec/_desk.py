@@ -230,10 +230,9 @@ class Desk:
             log.sync()
             return
         while True:
-            self._pool.step(_LOOK_MS)
+            self._pool.gather(call, tasks.count, _LOOK_MS, tasks.extend)
             if call.done >= tasks.count or not log.gathers():
                 return
-            tasks.extend()
 
     def _take(self) -> list[tuple[int, typing.Any]]:
         """What has ended, as it is to be given out."""

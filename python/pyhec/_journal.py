@@ -265,7 +265,8 @@ class Log:
         self._codes = _Codes(self.journal, options.journal)
         self._closed = False
         self._noted = -1  # which changes of the names of functions the journal knows
-        self._last = b""
+        # Where note() looks for results: with resume='failed' they are sorted out afterwards.
+        self._asked = self.journal if self._resume not in ("never", "failed") else None
         self._held: collections.deque[tuple[int, list[tuple[int, typing.Any]]]]
         self._held = collections.deque()
         #: Until then, of time.monotonic(), what comes gathers.
@@ -317,9 +318,7 @@ class Log:
             missing = failed
         self._notice(sites, ns, missing)
         self.numbers = missing
-        self.marks = b"".join(
-            [keys[i * 16 : i * 16 + 16] + i.to_bytes(8, sys.byteorder) for i in missing]
-        )
+        self.marks = _hec.marks(keys, missing)
         return items if len(missing) == n else [items[i] for i in missing]
 
     def _make_verdicts(
@@ -380,16 +379,30 @@ class Log:
         """Whether a task is over already, and its result or the exception in its place. Else it
         becomes the engine's task `index`.
         """
-        site, key, n = self._keys.key(kind, func, item)
-        self._last = key
+        keys, codes = self._keys, self._codes
+        assert isinstance(self.numbers, dict) and isinstance(self.marks, dict)
+        new = keys.note(
+            self._asked, kind, func, item, number, index, self.numbers, self.marks
+        )
+        if new and keys.changes == self._noted and not codes.has_former and self._resume != "failed":
+            return False, None  # as nearly all are
+        return self._look_closer(new, kind, func, item, number, index)
+
+    def _look_closer(
+        self, new: bool, kind: int, func: typing.Any, item: typing.Any, number: int, index: int
+    ) -> tuple[bool, typing.Any]:
+        assert isinstance(self.numbers, dict) and isinstance(self.marks, dict)
+        site, key, n = self._keys.last()
         if self._keys.changes != self._noted:
             self._codes.look(self._keys.names)
             self._noted = self._keys.changes
-        # Most tasks are new: they are asked for in the cheapest way.
-        if self._resume == "failed" or (self._resume != "never" and self.journal.is_done(key)):
+        if not new or self._resume == "failed":
             result: list[typing.Any] = [None]
             usage: list[Usage] | None = [None] if self._verdicts else None
             missing, failed = self.journal.load(key, result, usage)
+            if not missing or (self._resume == "failed" and not failed):
+                self.numbers.pop(index, None)
+                self.marks.pop(index, None)
             if not missing:
                 self.found += 1
                 if usage is not None:
@@ -397,21 +410,22 @@ class Log:
                 return True, result[0]
             if self._resume == "failed" and not failed:
                 return True, never_run(number, kind, func, item)
+            self._mark(key, number, index)  # it is there, and cannot be read
         if self._codes.has_former and self._resume != "never":
             name = self._codes.whose(site, n)
             if name is not None:
                 self._codes.warn(name, 1, True)
+        return False, None
+
+    def _mark(self, key: bytes, number: int, index: int) -> None:
         assert isinstance(self.numbers, dict) and isinstance(self.marks, dict)
         self.numbers[index] = number
         self.marks[index] = key + number.to_bytes(8, sys.byteorder)
-        return False, None
 
     def forget(self, number: int, index: int) -> None:
         """The result of the last look() does not count: the task becomes the engine's."""
-        assert isinstance(self.numbers, dict) and isinstance(self.marks, dict)
         self.found -= 1
-        self.numbers[index] = number
-        self.marks[index] = self._last + number.to_bytes(8, sys.byteorder)
+        self._mark(self._keys.last()[1], number, index)
 
     def hold(self, taken: list[tuple[int, typing.Any]]) -> None:
         """Keeps what the engine gave until it is on disk."""
@@ -447,23 +461,12 @@ class Log:
     def renumber(self, taken: list[tuple[int, typing.Any]]) -> list[tuple[int, typing.Any]]:
         """What the engine gave, by the user's numbers."""
         assert isinstance(self.numbers, dict)
-        numbers, out = self.numbers, []
-        for first, what in taken:
-            if isinstance(what, list):
-                out += [(numbers.pop(i), [value]) for i, value in enumerate(what, first)]
-            else:
-                out.append((numbers.pop(first), what))
-        return out
+        return _hec.renumber(self.numbers, taken)
 
     def forget_numbers(self, taken: list[tuple[int, typing.Any]]) -> None:
         """What the engine gave is over, and given out by the engine's numbers."""
-        numbers = self.numbers
-        for first, what in taken:
-            if isinstance(what, list):
-                for i in range(first, first + len(what)):
-                    del numbers[i]
-            else:
-                del numbers[first]
+        assert isinstance(self.numbers, dict)
+        _hec.forget(self.numbers, taken)
 
     # -- tasks that run in this process --
 

@@ -72,10 +72,31 @@ class Keys:
 
     def key(self, kind: int, function: typing.Any, item: typing.Any) -> tuple[bytes, bytes, int]:
         """Site, key, and how many tasks of the same key there were before."""
+        self.note(None, kind, function, item, 0, 0, {}, {})
+        return self._keyer.last()
+
+    def note(
+        self,
+        journal: _hec.Journal | None,
+        kind: int,
+        function: typing.Any,
+        item: typing.Any,
+        number: int,
+        index: int,
+        numbers: dict[int, int],
+        marks: dict[int, bytes],
+    ) -> bool:
+        """Makes the key of a task; unless the journal has its result the task is noted under its
+        index, and this is True.
+        """
         try:
-            return self._keyer.key(kind, function, item)
+            return self._keyer.note(journal, kind, function, item, number, index, numbers, marks)
         except Exception as e:
             raise self._blame(item, e) from e
+
+    def last(self) -> tuple[bytes, bytes, int]:
+        """Site, key, and how many there were of it before, of the task that was noted last."""
+        return self._keyer.last()
 
     def keys(
         self, kind: int, function: typing.Any, items: list[typing.Any]

@@ -158,7 +158,7 @@ class _Inputs:
         elif self._log is not None and self._log.holds:
             pool.step(_LOOK_MS if call.done < self.sent else 0)
             while call.done < self.sent and self._log.gathers():
-                pool.step(_LOOK_MS)
+                pool.gather(call, self.sent, _LOOK_MS)
             if call.done >= self.sent:
                 self._log.sync()
         elif call.done < self.sent and not self.over:

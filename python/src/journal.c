@@ -348,21 +348,27 @@ static PyObject *journal_load(PyObject *self, PyObject *args)
     return all;
 }
 
-/* is_done(key) -> bool */
-static PyObject *journal_is_done(PyObject *self, PyObject *key)
+int hecmod_journal_has(PyObject *self, const unsigned char *key)
 {
     hecmod_journal *j = (hecmod_journal *)self;
     hec_journal_place place;
+
+    if (!open_one(j))
+        return -1;
+    return hec_journal_find(j->journal, key, &place) > 0 && place.verdict == HEC_TASK_DONE;
+}
+
+/* is_done(key) -> bool */
+static PyObject *journal_is_done(PyObject *self, PyObject *key)
+{
+    int r;
 
     if (!PyBytes_Check(key) || PyBytes_GET_SIZE(key) != HEC_KEY_SIZE) {
         PyErr_SetString(PyExc_TypeError, "a key is 16 bytes");
         return NULL;
     }
-    if (!open_one(j))
-        return NULL;
-    return PyBool_FromLong(
-        hec_journal_find(j->journal, (const unsigned char *)PyBytes_AS_STRING(key), &place) > 0 &&
-        place.verdict == HEC_TASK_DONE);
+    r = hecmod_journal_has(self, (const unsigned char *)PyBytes_AS_STRING(key));
+    return r < 0 ? NULL : PyBool_FromLong(r);
 }
 
 static PyObject *journal_noted(PyObject *self, PyObject *name)

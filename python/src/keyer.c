@@ -11,6 +11,8 @@
  */
 #include "key.h"
 
+#include "journal.h"
+
 #include <string.h>
 
 /* A key, and how often it was made; count 0: a free place. */
@@ -25,6 +27,9 @@ typedef struct hecmod_keyer {
     hecmod_bytes scratch; /* to write in, while nobody does */
     place *places;        /* a power of two of them */
     size_t nplaces, taken;
+    PyTypeObject *journal_type;        /* borrowed: the module's */
+    hecmod_digest last_site, last_key; /* what note() made last */
+    uint32_t last_n;
 } hecmod_keyer;
 
 /* The place of a key: its own or a free one. There always is one. */
@@ -214,7 +219,7 @@ static void end(job *j)
     Py_CLEAR(j->prefixes);
 }
 
-static bool is_kind(int kind)
+static bool is_kind(long kind)
 {
     if (kind >= HECMOD_MAP && kind <= HECMOD_TASKS)
         return true;
@@ -260,23 +265,58 @@ static PyObject *keyer_keys(PyObject *self, PyObject *args)
     return all;
 }
 
-/* key(kind, func, item) -> (site, key, n) */
-static PyObject *keyer_key(PyObject *self, PyObject *args)
+/* last() -> (site, key, n) */
+static PyObject *keyer_last(PyObject *self, PyObject *unused)
 {
-    PyObject *func, *item, *all = NULL;
-    hecmod_digest site, key;
-    uint32_t n = 0;
-    int kind;
+    hecmod_keyer *k = (hecmod_keyer *)self;
+
+    (void)unused;
+    return Py_BuildValue("(y#y#I)", (const char *)&k->last_site, (Py_ssize_t)sizeof k->last_site,
+                         (const char *)&k->last_key, (Py_ssize_t)sizeof k->last_key,
+                         (unsigned)k->last_n);
+}
+
+/* What note() is given. */
+enum { JOURNAL, KIND, FUNC, ITEM, NUMBER, INDEX, NUMBERS, MARKS, NOTE_ARGS };
+
+static bool are_for_note(const hecmod_keyer *k, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs == NOTE_ARGS &&
+        (args[JOURNAL] == Py_None || PyObject_TypeCheck(args[JOURNAL], k->journal_type)) &&
+        PyLong_Check(args[KIND]) && PyLong_Check(args[NUMBER]) && PyLong_Check(args[INDEX]) &&
+        PyDict_CheckExact(args[NUMBERS]) && PyDict_CheckExact(args[MARKS]))
+        return is_kind(PyLong_AsLong(args[KIND]));
+    PyErr_SetString(PyExc_TypeError,
+                    "note(journal or None, kind, func, item, number, index, numbers, marks)");
+    return false;
+}
+
+/* note(journal, kind, func, item, number, index, numbers, marks) -> bool: the key of a task; unless
+ * the journal has its result it becomes the engine's task `index`. This is done for each task of a
+ * stream, so all of it is here. */
+static PyObject *keyer_note(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    hecmod_keyer *k = (hecmod_keyer *)self;
+    uint64_t number;
+    int r, known = 0;
     job j;
 
-    if (!PyArg_ParseTuple(args, "iOO:key", &kind, &func, &item) || !is_kind(kind))
+    if (!are_for_note(k, args, nargs))
         return NULL;
-    j = begin((hecmod_keyer *)self, kind);
-    if (make_key(&j, func, item, &site, &key, &n) == 0)
-        all = Py_BuildValue("(y#y#I)", (const char *)&site, (Py_ssize_t)sizeof site,
-                            (const char *)&key, (Py_ssize_t)sizeof key, (unsigned)n);
+    number = PyLong_AsUnsignedLongLong(args[NUMBER]);
+    if (PyErr_Occurred())
+        return NULL;
+    j = begin(k, (int)PyLong_AsLong(args[KIND]));
+    r = make_key(&j, args[FUNC], args[ITEM], &k->last_site, &k->last_key, &k->last_n);
     end(&j);
-    return all;
+    if (r == 0 && args[JOURNAL] != Py_None)
+        known = hecmod_journal_has(args[JOURNAL], k->last_key.bytes);
+    if (r < 0 || known < 0)
+        return NULL;
+    if (!known && (PyDict_SetItem(args[NUMBERS], args[INDEX], args[NUMBER]) < 0 ||
+                   hecmod_journal_mark(args[MARKS], args[INDEX], k->last_key.bytes, number) < 0))
+        return NULL;
+    return PyBool_FromLong(!known);
 }
 
 static int keyer_init(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -287,6 +327,7 @@ static int keyer_init(PyObject *self, PyObject *args, PyObject *kwargs)
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:Keyer", names, &describe, &prefix))
         return -1;
+    k->journal_type = hecmod_of_type(Py_TYPE(self))->journal_type;
     Py_XSETREF(k->describe, Py_NewRef(describe));
     Py_XSETREF(k->prefix, Py_NewRef(prefix));
     return 0;
@@ -327,7 +368,12 @@ static void keyer_dealloc(PyObject *self)
 static PyMethodDef keyer_methods[] = {
     {"keys", keyer_keys, METH_VARARGS,
      "keys(kind, func, items) -> (sites, keys, ns)\n\n16, 16 and 4 bytes for each item."},
-    {"key", keyer_key, METH_VARARGS, "key(kind, func, item) -> (site, key, n)\n\nOf one task."},
+    {"note", (PyCFunction)(void (*)(void))keyer_note, METH_FASTCALL,
+     "note(journal, kind, func, item, number, index, numbers, marks) -> bool\n\nMakes the key of "
+     "one "
+     "task, and, unless the journal has its result, notes the task under its index. True: it did."},
+    {"last", keyer_last, METH_NOARGS,
+     "last() -> (site, key, n)\n\nOf the task that note() was last called for."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -53,6 +53,48 @@ static int forget_marks(hecmod_call *c, uint64_t first, uint32_t count)
     return 0;
 }
 
+int hecmod_journal_mark(PyObject *marks, PyObject *index, const unsigned char *key, uint64_t number)
+{
+    PyObject *mark = PyBytes_FromStringAndSize(NULL, MARK_SIZE);
+    int r;
+
+    if (!mark)
+        return -1;
+    memcpy(PyBytes_AS_STRING(mark), key, HEC_KEY_SIZE);
+    memcpy(PyBytes_AS_STRING(mark) + HEC_KEY_SIZE, &number, sizeof number);
+    r = PyDict_SetItem(marks, index, mark);
+    Py_DECREF(mark);
+    return r;
+}
+
+/* marks(keys, numbers) -> bytes: of tasks that run, of all of which there are keys. */
+PyObject *hecmod_marks(PyObject *module, PyObject *args)
+{
+    PyObject *numbers, *out;
+    const char *keys;
+    Py_ssize_t size;
+    char *to;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "y#O!:marks", &keys, &size, &PyList_Type, &numbers))
+        return NULL;
+    out = PyBytes_FromStringAndSize(NULL, PyList_GET_SIZE(numbers) * (Py_ssize_t)MARK_SIZE);
+    to = out ? PyBytes_AS_STRING(out) : NULL;
+    for (Py_ssize_t i = 0; out && i < PyList_GET_SIZE(numbers); i++, to += MARK_SIZE) {
+        uint64_t number = PyLong_AsUnsignedLongLong(PyList_GET_ITEM(numbers, i));
+
+        if (PyErr_Occurred() || number >= (uint64_t)size / HEC_KEY_SIZE) {
+            if (!PyErr_Occurred())
+                PyErr_SetString(PyExc_IndexError, "a task that has no key");
+            Py_CLEAR(out);
+            break;
+        }
+        memcpy(to, keys + number * HEC_KEY_SIZE, HEC_KEY_SIZE);
+        memcpy(to + HEC_KEY_SIZE, &number, sizeof number);
+    }
+    return out;
+}
+
 /* The bytes of blocks as parts, from parts[1] on; their views go to `views`. */
 static int buffer_parts(PyObject *blocks, hec_journal_part *parts)
 {
@@ -188,4 +230,101 @@ int hecmod_journal_failed(hecmod_call *c, const hecmod_failure *f, PyObject *err
     Py_XDECREF(message);
     Py_XDECREF(call);
     return r;
+}
+
+/* ---- numbers ---- */
+
+/* Takes a task's number in the user's call out of `numbers`. New reference. */
+static PyObject *pop_number(PyObject *numbers, PyObject *index)
+{
+    PyObject *number = PyDict_GetItemWithError(numbers, index);
+
+    if (!number) {
+        if (!PyErr_Occurred())
+            PyErr_SetObject(PyExc_KeyError, index);
+        return NULL;
+    }
+    Py_INCREF(number);
+    if (PyDict_DelItem(numbers, index) < 0)
+        Py_CLEAR(number);
+    return number;
+}
+
+/* (index, exception) of Call.take() by the user's number: to `out`, where that is not NULL. */
+static int renumber_one(PyObject *numbers, PyObject *index, PyObject *what, PyObject *out)
+{
+    PyObject *number = pop_number(numbers, index), *pair = NULL;
+    int r = number ? 0 : -1;
+
+    if (number && out) {
+        pair = PyTuple_Pack(2, number, what);
+        r = pair ? PyList_Append(out, pair) : -1;
+    }
+    Py_XDECREF(number);
+    Py_XDECREF(pair);
+    return r;
+}
+
+/* (first, [values]): each becomes a (number, [value]), since neighbours need not be any more. */
+static int renumber_values(PyObject *numbers, PyObject *first, PyObject *values, PyObject *out)
+{
+    uint64_t at = PyLong_AsUnsignedLongLong(first);
+    int r = PyErr_Occurred() ? -1 : 0;
+
+    for (Py_ssize_t i = 0; r == 0 && i < PyList_GET_SIZE(values); i++) {
+        PyObject *index = PyLong_FromUnsignedLongLong(at + (uint64_t)i), *one = NULL;
+
+        if (index && out) {
+            one = PyList_New(1);
+            if (one)
+                PyList_SET_ITEM(one, 0, Py_NewRef(PyList_GET_ITEM(values, i)));
+        }
+        r = index && (one || !out) ? renumber_one(numbers, index, one, out) : -1;
+        Py_XDECREF(index);
+        Py_XDECREF(one);
+    }
+    return r;
+}
+
+/* What Call.take() gave is over: its numbers go, and with `out` it is noted there by them. */
+static int renumber(PyObject *args, const char *format, PyObject *out)
+{
+    PyObject *numbers, *taken;
+    int r = 0;
+
+    if (!PyArg_ParseTuple(args, format, &PyDict_Type, &numbers, &PyList_Type, &taken))
+        return -1;
+    for (Py_ssize_t i = 0; r == 0 && i < PyList_GET_SIZE(taken); i++) {
+        PyObject *pair = PyList_GET_ITEM(taken, i), *first, *what;
+
+        if (!PyTuple_CheckExact(pair) || PyTuple_GET_SIZE(pair) != 2) {
+            PyErr_SetString(PyExc_TypeError, "pairs are needed, as Call.take() makes them");
+            return -1;
+        }
+        first = PyTuple_GET_ITEM(pair, 0);
+        what = PyTuple_GET_ITEM(pair, 1);
+        r = PyList_CheckExact(what) ? renumber_values(numbers, first, what, out)
+                                    : renumber_one(numbers, first, what, out);
+    }
+    return r;
+}
+
+/* renumber(numbers, taken) -> list */
+PyObject *hecmod_renumber(PyObject *module, PyObject *args)
+{
+    PyObject *out = PyList_New(0);
+
+    (void)module;
+    if (out && renumber(args, "O!O!:renumber", out) < 0)
+        Py_CLEAR(out);
+    return out;
+}
+
+/* forget(numbers, taken) */
+PyObject *hecmod_forget(PyObject *module, PyObject *args)
+{
+    (void)module;
+    if (renumber(args, "O!O!:forget", NULL) < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }

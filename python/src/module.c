@@ -216,6 +216,14 @@ static PyMethodDef module_methods[] = {
      "digest(value, describe) -> bytes\n\nWhat stands for a value in the keys of tasks; "
      "describe(object, unordered) makes a tuple of what is not plain."},
     {"hash128", hecmod_hash_bytes, METH_O, "hash128(buffer) -> bytes\n\nXXH3, 128 bits."},
+    {"marks", hecmod_marks, METH_VARARGS,
+     "marks(keys, numbers) -> bytes\n\nThe marks of tasks for Call.set_journal()."},
+    {"renumber", hecmod_renumber, METH_VARARGS,
+     "renumber(numbers, taken) -> list\n\nWhat Call.take() gave, by the numbers in the user's "
+     "call, "
+     "which are taken out."},
+    {"forget", hecmod_forget, METH_VARARGS,
+     "forget(numbers, taken)\n\nTakes the numbers out of what Call.take() gave."},
     {"read_yaml", hecmod_read_yaml, METH_O,
      "read_yaml(path) -> list\n\nThe documents of a file of YAML."},
     {"read_runs", hecmod_read_runs, METH_VARARGS,

@@ -250,6 +250,9 @@ static PyMethodDef pool_methods[] = {
      "run(call)\n\nOpens a call, drives it to its end, and ends it."},
     {"step", hecmod_pool_step, METH_VARARGS,
      "step(timeout_ms=-1)\n\nMoves what can be moved, or waits for something to move."},
+    {"gather", hecmod_pool_gather, METH_VARARGS,
+     "gather(call, total, ms, each=None)\n\nWorks so long for all open calls, or until the first "
+     "`total` tasks of this one are over; each() is called now and then."},
     {"drive", (PyCFunction)(void (*)(void))hecmod_pool_drive, METH_VARARGS | METH_KEYWORDS,
      "drive(call, once=False, progress=None)\n\nSteps until the call is done, or, with once, until "
      "something of it is. progress(done) is called as tasks end."},

@@ -46,6 +46,7 @@ PyObject *hecmod_pool_extend(PyObject *self, PyObject *args);
 PyObject *hecmod_pool_end(PyObject *self, PyObject *o);
 PyObject *hecmod_pool_run(PyObject *self, PyObject *o);
 PyObject *hecmod_pool_step(PyObject *self, PyObject *args);
+PyObject *hecmod_pool_gather(PyObject *self, PyObject *args);
 PyObject *hecmod_pool_drive(PyObject *self, PyObject *args, PyObject *kwargs);
 
 #endif

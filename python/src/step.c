@@ -204,6 +204,42 @@ PyObject *hecmod_pool_step(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* gather(call, total, ms, each): steps for so long that there is something to look at; not longer
+ * than there are tasks below total under way. each() is called after each step. */
+PyObject *hecmod_pool_gather(PyObject *self, PyObject *args)
+{
+    hecmod_pool *p = (hecmod_pool *)self;
+    PyObject *o, *each = Py_None, *r;
+    unsigned long long total;
+    hecmod_call *c;
+    uint64_t until;
+    int ms;
+
+    if (!PyArg_ParseTuple(args, "OKi|O:gather", &o, &total, &ms, &each) ||
+        !(c = hecmod_pool_as_call(p, o)))
+        return NULL;
+    until = now_ns() + (uint64_t)(ms > 0 ? ms : 0) * 1000000u;
+    do {
+        if (step(p, NULL, ms) < 0)
+            return NULL;
+        if (each != Py_None) {
+            r = PyObject_CallNoArgs(each);
+            if (!r)
+                return NULL;
+            Py_DECREF(r);
+        }
+    } while (c->call && c->done < total && now_ns() < until);
+    Py_RETURN_NONE;
+}
+
 /* Whether there is something of a call to look at: others may have stepped since its owner did. */
 static bool has_news(const hecmod_call *c, uint64_t began)
 {

@@ -11,6 +11,9 @@ import os, signal, subprocess, sys, time
 
 hec = os.environ["HEC"]
 count = 0
+# Under nohup, or in the background of a shell, they would be ignored by all that is started here.
+for sig in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(sig, signal.SIG_DFL)
 
 
 def ok(good, text):
@@ -61,7 +64,7 @@ ok(took < 1.5, f"soon: {took * 1000:.0f} ms")
 ok(wait_for(lambda: alive("1000.11") == 0), "and nobody is left")
 ok("stopping" in err and "interrupted: 0 tasks were done" in err and "failed" not in err, "those who were ended have not failed")
 status, err, took = interrupted("1000.12", signal.SIGHUP)
-ok(status == 129 and wait_for(lambda: alive("1000.12") == 0), "a closed terminal is one too")
+ok(status == 129 and wait_for(lambda: alive("1000.12") == 0), f"a closed terminal is one too: {status}")
 
 p = start("sh", "-c", "trap '' TERM; echo begun; while :; do sleep 0.01; done", "1000.13", ":::", "x")
 wait_for(lambda: alive("1000.13") >= 2)

@@ -35,10 +35,14 @@ ways = {
     "hec map --run": ("map", "--run", "RUN", "true", ":::", "1"),
     "hec sweep of 100 rows": ("sweep", "--run", "RUN", "--halt", "now,done=1", work + "/params.csv", "--", "true"),
 }
+with open(hec, "rb") as f:
+    program = f.read()
+watched = any(b"__%csan_init" % c in program for c in b"at")
 for n, (name, words) in enumerate(ways.items()):
     best = min(first(f"{n}-{i}", *words) for i in range(40))
-    good = best < (100 if "RUN" in words else 10)
-    print(f"{'' if good else 'not '}ok {n + 1} - {name}: its first task starts after {best:.1f} ms")
+    good = watched or best < (100 if "RUN" in words else 10)
+    print(f"{'' if good else 'not '}ok {n + 1} - {name}: its first task starts after {best:.1f} ms"
+          + (" # SKIP a sanitizer takes its time" if watched else ""))
 print(f"1..{len(ways)}")
 PY
 export WORK

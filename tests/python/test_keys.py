@@ -329,3 +329,45 @@ def test_a_small_task_costs_little() -> None:
     items: list[object] = list(range(10000))
     seconds = min(timeit.repeat(lambda: keys.keys(_hec.MAP, math.sqrt, items), number=1, repeat=5))
     assert seconds / len(items) < 20e-6  # measured: 0.2 us; the rest is for a busy machine
+
+
+# ---- what becomes of keys ----
+
+
+def test_marks_and_numbers(tmp_path: pathlib.Path) -> None:
+    journal = _hec.Journal(str(tmp_path / "j"))
+    keys, numbers, marks = _keys.Keys("t"), {}, {}
+    assert keys.note(journal, _hec.MAP, math.sqrt, 4, 7, 0, numbers, marks)
+    assert keys.note(None, _hec.MAP, math.sqrt, 9, 8, 1, numbers, marks)
+    assert numbers == {0: 7, 1: 8}
+    all_keys = b"".join(_keys.Keys("t").keys(_hec.MAP, math.sqrt, [0] * 7 + [4, 9])[1:2])
+    assert marks[0] + marks[1] == _hec.marks(all_keys, [7, 8])
+    assert keys.last() == _keys.Keys("t").key(_hec.MAP, math.sqrt, 9)
+    journal.append(marks[0][:16], 7, 1, 0, None, [(1, 2, b"x")])
+    assert not _keys.Keys("t").note(journal, _hec.MAP, math.sqrt, 4, 7, 5, numbers, marks)
+    assert 5 not in numbers and 5 not in marks
+    numbers.update({2: 30, 3: 20})
+    assert _hec.renumber(numbers, [(2, ["a", "b"]), (0, KeyError)]) == [
+        (30, ["a"]), (20, ["b"]), (7, KeyError),
+    ]  # fmt: skip
+    assert numbers == {1: 8}
+    _hec.forget(numbers, [(1, ["c"])])
+    assert numbers == {}
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        (lambda: _hec.renumber({}, [(0, ["a"])]), KeyError),
+        (lambda: _hec.forget({}, [(0, KeyError)]), KeyError),
+        (lambda: _hec.renumber({}, [1]), TypeError),
+        (lambda: _hec.marks(b"k" * 16, [1]), IndexError),
+        (lambda: _hec.marks(b"", [-1]), OverflowError),
+        (lambda: _keys.Keys("t").note("j", _hec.MAP, abs, 1, 0, 0, {}, {}), _keys.TaskKeyError),
+        (lambda: _keys.Keys("t").note(None, 9, abs, 1, 0, 0, {}, {}), _keys.TaskKeyError),
+    ],
+)
+def test_wrong_marks_and_numbers(call: typing.Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        call()
