@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ._host import host as host
     from ._job import Job as Job
     from ._job import JobError as JobError
+    from ._job import PackedWarning as PackedWarning
     from ._job import map_jobs as map_jobs
     from ._job import submit as submit
     from ._journal import ChangedCodeWarning as ChangedCodeWarning
@@ -85,6 +86,7 @@ _HOMES = {
     "OutOfMemory": "_errors",
     "OutOfTime": "_errors",
     "OverMemory": "_errors",
+    "PackedWarning": "_job",
     "Parallel": "_parallel",
     "Partial": "_errors",
     "Pool": "_pool",

@@ -257,7 +257,10 @@ def _submit(
         with open(os.path.join(path, "call.pickle"), "xb") as f:
             f.write(data)
         if jobs is not None:
+            from ._packing import note_function
+
             _write(path, "jobs.pickle", jobs)
+            note_function(path, call["func"])
         _hec.run_submit(path, site)
     except BaseException:
         if not _hec.run_jobs(path, 0)[3]:  # nobody has taken it
@@ -314,12 +317,45 @@ def submit(
     return _submit({"func": func, "args": args, "kwargs": kwargs or {}}, site, options, None)
 
 
+class PackedWarning(UserWarning):
+    """Calls became fewer jobs than usual, as they are known to be short."""
+
+    __module__ = "pyhec"
+
+
+def _packed(
+    func: typing.Any, calls: int, most: int, site: Site, options: dict[str, typing.Any]
+) -> int:
+    """How many jobs, by what a call took earlier; as many as before where nothing is known."""
+    from . import _packing
+    from .job_submission import read_site
+
+    known = _packing.known_seconds(func, str(options["name"]))
+    if known is None or read_site(site)["scheduler"] == "local":
+        return most
+    seconds, run = known
+    cpus = int(options.get("cpus") or 1)
+    n = _packing.jobs_for(calls, seconds, cpus, most)
+    if n < most:
+        import warnings
+
+        warnings.warn(
+            f"{calls} calls of {seconds:.3g} s each, as {run} tells, become {n} "
+            f"{'job' if n == 1 else 'jobs'} and not {most}, so that each lasts ten minutes; "
+            f"jobs= or pack=False decides otherwise",
+            PackedWarning,
+            stacklevel=3,
+        )
+    return n
+
+
 def map_jobs(
     func: typing.Callable[[typing.Any], typing.Any],
     xs: typing.Iterable[typing.Any],
     /,
     *,
     jobs: int | None = None,
+    pack: bool = True,
     site: Site = None,
     **options: typing.Any,
 ) -> Job:
@@ -328,8 +364,13 @@ def map_jobs(
         results = pyhec.map_jobs(simulate, range(10_000), jobs=20, cpus=16, time="4h").result()
 
     jobs: how many, 10 if not given; never more than there are inputs. Each runs its share on the
-    cpus= that it has. Options are those of ``submit``. The result of the Job is the list of all
-    results in the order of the inputs; the first exception is raised when all have ended.
+    cpus= that it has.
+    pack: where jobs is not given and an earlier run of the same function says how long a call takes,
+    there are fewer, so that each lasts ten minutes, and a PackedWarning says so. Not on this machine,
+    where a job costs nothing to begin.
+
+    Options are those of ``submit``. The result of the Job is the list of all results in the order of
+    the inputs; the first exception is raised when all have ended.
     """
     items = list(xs)
     _check(func, options)
@@ -340,5 +381,7 @@ def map_jobs(
     if jobs is not None and jobs < 1:
         raise ValueError("jobs must be at least 1")
     n = min(len(items), _JOBS if jobs is None else jobs)
+    if jobs is None and pack and n > 1:
+        n = _packed(func, len(items), n, site, options)
     call = {"func": func, "items": items, "jobs": n, "cpus": int(options.get("cpus") or 1)}
     return _submit(call, site, {**options, "array": f"0-{n - 1}"}, n)

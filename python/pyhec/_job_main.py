@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import time
 import traceback
 
 from . import _hec
 from ._job import _write
+from ._packing import note_spent
 
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
@@ -81,7 +83,11 @@ def main() -> int:
     index = os.environ.get("HEC_ARRAY_INDEX")
     if "items" in call:
         k = int(index or 0)
+        began = time.monotonic()
         outcomes = _share(call, k)
+        if outcomes:
+            workers = min(call["cpus"], len(outcomes))
+            note_spent(folder, k, len(outcomes), time.monotonic() - began, workers)
         outcome = _leave(folder, f"result.{k}.pickle", (True, outcomes))
         failed = [o for o in outcomes if not o[0]]
     else:

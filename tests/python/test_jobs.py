@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pathlib
 import pickle
 import subprocess
 import sys
 import time
 import typing
+import warnings
 
 import pytest
 
@@ -199,3 +201,44 @@ def test_what_runs_is_what_was_submitted(
     (project / "model_of_mine.py").write_text("def fit():\n    return 'second'\n")
     assert job.result(60) == "first"
     assert pyhec.submit(model_of_mine.fit, snapshot=False).result(60) == "second"
+
+
+def _fake_slurm(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An sbatch that takes every job."""
+    (folder / "sbatch").write_text("#!/bin/sh\necho 7\n")
+    (folder / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def _how_many(job: pyhec.Job) -> int:
+    return int(pickle.loads((pathlib.Path(job.path) / "jobs.pickle").read_bytes()))
+
+
+def test_short_calls_are_packed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def double(x: int) -> int:
+        return 2 * x
+
+    options: dict[str, typing.Any] = {"site": "generic-slurm", "time": "1h", "memory": "1G"}
+    _fake_slurm(tmp_path, monkeypatch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert _how_many(pyhec.map_jobs(double, range(100), **options)) == 10  # nothing is known
+        job = pyhec.map_jobs(double, range(20), jobs=2, site="local")
+    assert job.result(60) == [2 * x for x in range(20)]
+    with pytest.warns(pyhec.PackedWarning, match=f"as {job.id} tells, become 1 job and not 10"):
+        assert _how_many(pyhec.map_jobs(double, range(100), **options)) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert _how_many(pyhec.map_jobs(double, range(100), pack=False, **options)) == 10
+        assert _how_many(pyhec.map_jobs(double, range(100), jobs=5, **options)) == 5
+        assert _how_many(pyhec.map_jobs(double, range(100), site="local")) == 10
+        assert _how_many(pyhec.map_jobs(abs, range(100), name="double", **options)) == 10
+
+
+def test_long_calls_are_not(tmp_path: pathlib.Path) -> None:
+    from pyhec import _packing
+
+    assert _packing.jobs_for(100, 3600.0, 1, 10) == 10
+    assert _packing.jobs_for(100, 30.0, 1, 10) == 5
+    assert _packing.jobs_for(100, 30.0, 2, 10) == 2
+    assert _packing.jobs_for(3, 0.0, 1, 3) == 1
