@@ -11,6 +11,7 @@
 
 /* What waits for its turn may take so much memory; what is more goes to the file. */
 #define MEMORY_BYTES ((uint64_t)32 << 20)
+#define LOOK_MS      100
 
 int map_output_init(map_output *o, hec_error *err)
 {
@@ -65,12 +66,14 @@ bool map_output_full(const map_output *o, uint64_t turn)
 
 /* ---- writing ---- */
 
-/* Waits until it can be written to, where somebody has made it non-blocking. */
+/* Waits until it can be written to, where somebody has made it non-blocking; not for long at a
+ * time, since a signal that comes just before a wait does not end it. */
 static bool wait_for(map_output *o, int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
+    int r = poll(&p, 1, LOOK_MS);
 
-    return poll(&p, 1, -1) >= 0 || (errno == EINTR && !o->give_up(o->ctx));
+    return (r >= 0 || errno == EINTR) && !o->give_up(o->ctx);
 }
 
 /* Standard error that cannot be written to is nobody's loss; standard output is. */

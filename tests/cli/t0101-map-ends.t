@@ -27,15 +27,20 @@ def start(*args, **more):
                             text=True, **more)
 
 
-def alive(mark):
+def alive(word):
     n = 0
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as f:
-                n += mark.encode() in f.read().split(b"\0")
+                n += word.encode() in f.read().split(b"\0")
         except OSError:
             pass
     return n
+
+
+def mark(n):
+    """An argument that no other run of this test has."""
+    return f"1000.{n}{os.getpid()}"
 
 
 def wait_for(what):
@@ -47,9 +52,9 @@ def wait_for(what):
     return True
 
 
-def interrupted(mark, *signals, args=()):
-    p = start("-j", "2", *args, "sleep", ":::", mark, mark, mark, mark)
-    wait_for(lambda: alive(mark) - 1 >= 2)  # hec itself has it among its arguments
+def interrupted(word, *signals, args=()):
+    p = start("-j", "2", *args, "sleep", ":::", word, word, word, word)
+    wait_for(lambda: alive(word) - 1 >= 2)  # hec itself has it among its arguments
     began = time.monotonic()
     for s in signals:
         p.send_signal(s)
@@ -58,16 +63,16 @@ def interrupted(mark, *signals, args=()):
     return p.returncode, err, time.monotonic() - began
 
 
-status, err, took = interrupted("1000.11", signal.SIGINT)
+status, err, took = interrupted(mark(11), signal.SIGINT)
 ok(status == 130, f"Ctrl-C: status {status}")
 ok(took < 1.5, f"soon: {took * 1000:.0f} ms")
-ok(wait_for(lambda: alive("1000.11") == 0), "and nobody is left")
+ok(wait_for(lambda: alive(mark(11)) == 0), "and nobody is left")
 ok("stopping" in err and "interrupted: 0 tasks were done" in err and "failed" not in err, "those who were ended have not failed")
-status, err, took = interrupted("1000.12", signal.SIGHUP)
-ok(status == 129 and wait_for(lambda: alive("1000.12") == 0), f"a closed terminal is one too: {status}")
+status, err, took = interrupted(mark(12), signal.SIGHUP)
+ok(status == 129 and wait_for(lambda: alive(mark(12)) == 0), f"a closed terminal is one too: {status}")
 
-p = start("sh", "-c", "trap '' TERM; echo begun; while :; do sleep 0.01; done", "1000.13", ":::", "x")
-wait_for(lambda: alive("1000.13") >= 2)
+p = start("sh", "-c", "trap '' TERM; echo begun; while :; do sleep 0.01; done", mark(13), ":::", "x")
+wait_for(lambda: alive(mark(13)) >= 2)
 time.sleep(0.1)
 began = time.monotonic()
 p.send_signal(signal.SIGINT)
@@ -76,7 +81,7 @@ p.send_signal(signal.SIGINT)
 out, err = p.communicate(timeout=30)
 ok(p.returncode == 130 and time.monotonic() - began < 1.9, "twice: now, whoever does not listen")
 ok(out == "begun\n", "what was written is there")
-ok(wait_for(lambda: alive("1000.13") == 0), "and nobody is left")
+ok(wait_for(lambda: alive(mark(13)) == 0), "and nobody is left")
 
 for sig in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
     p = start("-j", "1", "sh", "-c", "echo $0; sleep 0.4; echo end", ":::", "1", "2", "3")
@@ -92,11 +97,11 @@ p.send_signal(signal.SIGTERM)
 p.communicate(timeout=30)
 ok(p.returncode == 0, "where nothing is left that is a success")
 
-p = start("-j", "2", "sleep", ":::", "1000.14", "1000.14")
-wait_for(lambda: alive("1000.14") >= 3)
+p = start("-j", "2", "sleep", ":::", mark(14), mark(14))
+wait_for(lambda: alive(mark(14)) >= 3)
 p.kill()
 p.communicate()
-ok(wait_for(lambda: alive("1000.14") == 0), "kill -9 takes what runs with it")
+ok(wait_for(lambda: alive(mark(14)) == 0), "kill -9 takes what runs with it")
 
 p = start("-j", "2", "echo", stdin=subprocess.PIPE, bufsize=1)
 for i in range(3):

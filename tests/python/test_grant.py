@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+pytestmark = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="hardware: one CPU")
 
 TAKES = {
     "Pool": "pyhec.Pool({}).close()",
