@@ -27,9 +27,11 @@ typedef struct report {
     uint64_t limit_s, nodes, cpus, memory; /* as asked for */
     uint64_t jobs;                         /* that have ended */
     int64_t longest_s;
-    double cpus_used;      /* on average, of the job that used most */
-    uint64_t most_memory;  /* bytes */
-    double had_s, spent_s; /* seconds of CPU: of all jobs that it is known of; -1: of none */
+    double cpus_used;          /* on average, of the job that used most */
+    uint64_t most_memory;      /* bytes */
+    double had_s, spent_s;     /* seconds of CPU: of all jobs that it is known of; -1: of none */
+    uint64_t gpus, gpu_memory; /* of the job that has most; most */
+    double gpu_s, gpu_use, gpu_told; /* seconds of GPUs; per cent by time; of how many seconds */
     char time[32], cpu[32], mem[32]; /* what to ask for; "": as before */
 } report;
 
@@ -38,6 +40,19 @@ static uint64_t asked(const hec_rundir *run, const char *key)
     const hec_value *v = hec_value_get(hec_rundir_asked(run), key);
 
     return v && v->kind == HEC_VALUE_INT && v->as.integer > 0 ? (uint64_t)v->as.integer : 0;
+}
+
+static void add_gpus(report *r, const hec_job *j, int64_t took)
+{
+    if (j->gpus > r->gpus)
+        r->gpus = j->gpus;
+    if (j->gpu_memory > r->gpu_memory)
+        r->gpu_memory = j->gpu_memory;
+    r->gpu_s += (double)took * (double)j->gpus;
+    if (j->gpu_percent >= 0) {
+        r->gpu_use += j->gpu_percent * (double)took;
+        r->gpu_told += (double)took;
+    }
 }
 
 static void add_job(report *r, const hec_job *j)
@@ -52,6 +67,7 @@ static void add_job(report *r, const hec_job *j)
         r->longest_s = took;
     if (j->memory > r->most_memory)
         r->most_memory = j->memory;
+    add_gpus(r, j, took);
     if (j->cpu_s < 0 || took == 0)
         return;
     r->had_s += (double)took * (double)cpus;
@@ -122,6 +138,20 @@ static void print_line(const char *what, const char *had, const char *used, doub
     putchar('\n');
 }
 
+/* How busy they were is the scheduler's own figure, and there only where it gathers it. */
+static void print_gpus(const report *r)
+{
+    char had[32], used[32] = "not known", memory[32];
+
+    snprintf(had, sizeof had, "%" PRIu64, r->gpus);
+    if (r->gpu_told > 0)
+        snprintf(used, sizeof used, "%.0f %%", r->gpu_use / r->gpu_told);
+    print_line("GPUs", had, used, -1);
+    if (r->gpu_memory)
+        print_line("GPU memory", "", out_bytes(r->gpu_memory, memory, sizeof memory), -1);
+    printf("  GPU-hours  %12.2f\n", r->gpu_s / 3600);
+}
+
 static void print_report(const report *r)
 {
     char had[32] = "-", used[32] = "-";
@@ -145,6 +175,8 @@ static void print_report(const report *r)
         out_bytes(r->most_memory, used, sizeof used);
     print_line("memory", had, used,
                r->memory && r->most_memory ? (double)r->most_memory / (double)r->memory : -1);
+    if (r->gpus)
+        print_gpus(r);
     if (r->had_s > 0)
         printf("  core-hours %12.2f %12.2f  %.2f wasted\n", r->had_s / 3600, r->spent_s / 3600,
                r->had_s > r->spent_s ? (r->had_s - r->spent_s) / 3600 : 0);
@@ -189,6 +221,11 @@ static int print_json(const report *r)
     json_number(&j, "memory_used", r->most_memory, (double)r->most_memory);
     json_number(&j, "core_hours", r->had_s > 0, r->had_s / 3600);
     json_number(&j, "core_hours_wasted", r->had_s > 0, (r->had_s - r->spent_s) / 3600);
+    json_number(&j, "gpus", r->gpus, (double)r->gpus);
+    json_number(&j, "gpu_percent", r->gpu_told > 0,
+                r->gpu_use / (r->gpu_told > 0 ? r->gpu_told : 1));
+    json_number(&j, "gpu_memory_used", r->gpu_memory, (double)r->gpu_memory);
+    json_number(&j, "gpu_hours", r->gpus, r->gpu_s / 3600);
     hec__json_key(&j, "next");
     hec__json_open(&j, '{');
     json_text(&j, "time", r->time);

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 enum { OPT_NOW, OPT_JSON, N_OPTS };
@@ -89,6 +90,8 @@ static void print_view(const run_view *v)
     run_code_read(v->run, &code);
     if (code.files)
         printf("  code:     a copy of %s, %" PRIu64 " files\n", code.of, code.files);
+    else if (strcmp(hec_rundir_kind(v->run), "job") == 0)
+        printf("  code:     no copy: it is used as it is when the job begins\n");
     if (v->n && !hec_job_state_ended(v->state) && now - v->as_of / 1000 > 5)
         printf("  as of:    %s ago\n",
                v->as_of

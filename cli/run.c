@@ -169,6 +169,13 @@ static void json_job(hec__json *j, const hec_job *job)
     member_text(j, "nodes", job->nodes);
     member_number(j, "cpus", job->cpus, 0);
     member_number(j, "max_rss", (int64_t)job->memory, 0);
+    member_number(j, "gpus", job->gpus, 0);
+    member_number(j, "gpu_memory", (int64_t)job->gpu_memory, 0);
+    hec__json_key(j, "gpu_percent");
+    if (job->gpu_percent < 0)
+        hec__json_null(j);
+    else
+        hec__json_real(j, job->gpu_percent);
     hec__json_key(j, "cpu_seconds");
     if (job->cpu_s < 0)
         hec__json_null(j);

@@ -203,10 +203,13 @@ typedef struct hec_job {
     int64_t submitted;  /* seconds since the epoch, as are the next three */
     int64_t expected;   /* when the scheduler thinks that it will start */
     int64_t started, ended;
-    const char *nodes; /* as the scheduler writes them: "n[1-3]" */
-    uint32_t cpus;     /* that it has, on all nodes */
-    uint64_t memory;   /* bytes: the largest that was measured, of one task or of all */
-    double cpu_s;      /* seconds of CPU used; -1: not known */
+    const char *nodes;   /* as the scheduler writes them: "n[1-3]" */
+    uint32_t cpus;       /* that it has, on all nodes */
+    uint64_t memory;     /* bytes: the largest that was measured, of one task or of all */
+    double cpu_s;        /* seconds of CPU used; -1: not known */
+    uint32_t gpus;       /* that it has, on all nodes */
+    double gpu_percent;  /* how busy they were, as the scheduler counts; -1: not known */
+    uint64_t gpu_memory; /* bytes, the same */
 } hec_job;
 
 /* One job, or an element of an array: what is to be cancelled. */

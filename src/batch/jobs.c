@@ -85,7 +85,7 @@ hec_job *hec__jobs_add(hec_jobs *jobs)
     if (!grown)
         return NULL;
     jobs->all = grown;
-    grown[jobs->n] = (hec_job){.index = -1, .exit_code = -1, .cpu_s = -1};
+    grown[jobs->n] = (hec_job){.index = -1, .exit_code = -1, .cpu_s = -1, .gpu_percent = -1};
     return &grown[jobs->n++];
 }
 

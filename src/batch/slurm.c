@@ -199,7 +199,7 @@ static void history(hec__call *c, const hec_site *site, const char *const *ids, 
     hec__call_add(c, "--noconvert");
     hec__call_list(c, "--jobs=", ids, n);
     hec__call_add(c, "--format=JobID,State,ExitCode,Submit,Start,End,AllocCPUS,NodeList,MaxRSS,"
-                     "TotalCPU");
+                     "TotalCPU,AllocTRES,TRESUsageInAve");
     c->changes = plain;
 }
 
@@ -306,6 +306,33 @@ static bool read_id(hec__slice s, hec__slice *ret_id, int64_t *ret_index, bool *
     return *ret_index >= 0;
 }
 
+/* The value of NAME in "cpu=2,mem=50M,gres/gpu=1"; empty where it is not in it. */
+static hec__slice tres_of(hec__slice list, const char *name)
+{
+    size_t n = strlen(name);
+    hec__slice one, none = {NULL, 0};
+
+    while (hec__read_field(&list, ',', &one))
+        if (one.n > n && hec__slice_starts(one, name) && one.s[n] == '=')
+            return (hec__slice){one.s + n + 1, one.n - n - 1};
+    return none;
+}
+
+/* What a step, or the job itself, says of GPUs, where the cluster counts them. */
+static void add_gpus(hec_job *job, hec__slice allocated, hec__slice used)
+{
+    int64_t gpus = hec__read_number(tres_of(allocated, "gres/gpu"));
+    int64_t percent = hec__read_number(tres_of(used, "gres/gpuutil"));
+    uint64_t memory = hec__read_bytes(tres_of(used, "gres/gpumem"), 1);
+
+    if (gpus > 0 && gpus <= INT32_MAX)
+        job->gpus = (uint32_t)gpus;
+    if (percent >= 0 && (double)percent > job->gpu_percent)
+        job->gpu_percent = (double)percent;
+    if (memory > job->gpu_memory)
+        job->gpu_memory = memory;
+}
+
 /* A step adds to what its job has used. */
 static void add_step(hec_job *job, const hec__slice *f)
 {
@@ -320,6 +347,7 @@ static int read_accounting(hec_jobs *jobs, const char *out, hec_error *err)
     hec__slice rest = hec__slice_of(out), line, f[10], id;
 
     while (hec__read_line(&rest, &line)) {
+        hec__slice rest_of, allocated, used;
         int64_t index;
         bool step;
         hec_job *job;
@@ -329,7 +357,12 @@ static int read_accounting(hec_jobs *jobs, const char *out, hec_error *err)
         job = hec__jobs_of(jobs, id, index);
         if (!job)
             return no_memory(err);
+        rest_of = f[9];
+        f[9] = allocated = used = (hec__slice){NULL, 0};
+        (void)(hec__read_field(&rest_of, '|', &f[9]) &&
+               hec__read_field(&rest_of, '|', &allocated) && hec__read_field(&rest_of, '|', &used));
         add_step(job, f);
+        add_gpus(job, allocated, used);
         if (step)
             continue;
         set_state(jobs, job, f[1]);

@@ -52,6 +52,7 @@ static bool is_news(const hec__known *k, const hec_job *j)
     return old->state != j->state || old->exit_code != j->exit_code ||
            !same_text(old->word, j->word) || !same_text(old->reason, j->reason) ||
            old->started != j->started || old->expected != j->expected || old->memory != j->memory ||
+           old->gpu_percent != j->gpu_percent || old->gpus != j->gpus ||
            (old->cpu_s < 0) != (j->cpu_s < 0);
 }
 
@@ -94,6 +95,10 @@ static void add_seen(hec__strbuf *lines, const hec_job *j)
     add_text(&w, "nodes", j->nodes);
     add_number(&w, "cpus", j->cpus, 0);
     add_number(&w, "memory", (int64_t)j->memory, 0);
+    add_number(&w, "gpus", j->gpus, 0);
+    add_number(&w, "gpu_memory", (int64_t)j->gpu_memory, 0);
+    if (j->gpu_percent >= 0)
+        hec__json_key(&w, "gpu_percent"), hec__json_real(&w, j->gpu_percent);
     if (j->cpu_s >= 0)
         hec__json_key(&w, "cpu"), hec__json_real(&w, j->cpu_s);
     hec__json_close(&w);
@@ -217,6 +222,7 @@ static void add_lost(hec__strbuf *lines, const hec__known *k, const char *id, in
                     .state = HEC_JOB_LOST,
                     .exit_code = -1,
                     .cpu_s = -1,
+                    .gpu_percent = -1,
                     .reason = "the scheduler has no record of it"};
 
     if (is_news(k, &lost))

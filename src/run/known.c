@@ -101,6 +101,9 @@ static int add_seen(hec__known *k, const hec_rundir_event *e)
     s->job.cpus = (uint32_t)hec__run_int(f, "cpus", 0);
     s->job.memory = (uint64_t)hec__run_int(f, "memory", 0);
     s->job.cpu_s = real_of(f, "cpu");
+    s->job.gpus = (uint32_t)hec__run_int(f, "gpus", 0);
+    s->job.gpu_percent = real_of(f, "gpu_percent");
+    s->job.gpu_memory = (uint64_t)hec__run_int(f, "gpu_memory", 0);
     k->n_seen += s->job.id != NULL;
     return s->job.id ? 0 : HEC_ENOMEM;
 }

@@ -263,7 +263,7 @@ static int add_untold(const hec__known *k, const hec__handed *h, const hec__seen
                       const bool *told, uint64_t *found, hec_jobs *jobs)
 {
     static const hec__seen nothing = {
-        .job = {.state = HEC_JOB_WAITING, .cpu_s = -1, .exit_code = -1}};
+        .job = {.state = HEC_JOB_WAITING, .cpu_s = -1, .gpu_percent = -1, .exit_code = -1}};
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < k->n_marks; i++) {

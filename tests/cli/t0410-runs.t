@@ -31,6 +31,7 @@ is "$(json_get json '[v["schema"], v["state"], v["jobs"][0]["exit_status"], v["c
     "[1, 'done', 0, 'sh']" 'JSON'
 run "$HEC" status "$id"
 out_has 'command:  sh -c echo out' 'status has the command'
+out_has 'code:     no copy' 'and that the code was not copied'
 run "$HEC" list
 out_has "$id" 'and the list the run'
 

@@ -60,4 +60,21 @@ bad() # VALUE
 bad 0s
 bad 2h
 bad 5
+
+# What its accounting says of GPUs.
+cat >bin/sacct <<'END'
+#!/bin/sh
+echo '4711|COMPLETED|0:0|1700000000|1700000100|1700003700|8|n1||4:00:00|cpu=8,gres/gpu=2,node=1|'
+echo '4711.batch|COMPLETED|0:0|1700000100|1700000100|1700003700|8|n1|1G|4:00:00|gres/gpu=2|gres/gpumem=1536M,gres/gpuutil=57'
+END
+site 'ask_every: 1s'
+run "$HEC" report "$id"
+is_status 0 'a report'
+is "$(tr -s ' ' <out | grep -e GPU -e core)" ' GPUs 2 57 %
+ GPU memory 1.5 GiB
+ GPU-hours 2.00
+ core-hours 8.00 4.00 4.00 wasted' 'with GPUs, as Slurm counts them'
+run "$HEC" report --json "$id"
+is "$(json_get out '[v[k] for k in ("gpus", "gpu_percent", "gpu_memory_used", "gpu_hours")]')" \
+    '[2, 57, 1610612736, 2]' 'as JSON'
 done_testing

@@ -68,6 +68,28 @@ static void test_accounting(void)
            j[1].exit_code == -1 && j[1].cpu_s == 86401,
        "out of memory is no signal");
     ok(j[2].signal == 9 && j[2].exit_code == -1, "a signal is no exit code");
+    ok(j[0].gpus == 0 && j[0].gpu_percent < 0 && j[0].gpu_memory == 0, "nothing is said of GPUs");
+}
+
+static void test_gpus(void)
+{
+    HEC_AUTO(hec_jobs)
+    jobs = read_with(
+        hec__slurm_adapter.read_history,
+        "30|COMPLETED|0:0|1700000000|1700000100|1700000200|8|n1||10:00|"
+        "billing=8,cpu=8,gres/gpu:a100=2,gres/gpu=2,mem=16G,node=1|\n"
+        "30.batch|COMPLETED|0:0|1700000100|1700000100|1700000200|8|n1|1G|10:00|cpu=8,gres/gpu=2|"
+        "cpu=00:10:00,energy=0,gres/gpumem=1536M,gres/gpuutil=57,mem=1G\n"
+        "31|COMPLETED|0:0|1700000000|1700000100|1700000200|8|n1||10:00|cpu=8,gres/gpu=1|\n"
+        "32|COMPLETED|0:0|1700000000|1700000100|1700000200|8|n1||10:00|cpu=8,gres/gpu=x|gres/"
+        "gpuutil=\n");
+    const hec_job *j = jobs->all;
+
+    ok(jobs->n == 3 && j[0].cpu_s == 600, "jobs with GPUs");
+    ok(j[0].gpus == 2 && j[0].gpu_percent == 57 && j[0].gpu_memory == (uint64_t)1536 << 20,
+       "how many, and what the cluster has gathered");
+    ok(j[1].gpus == 1 && j[1].gpu_percent < 0 && j[1].gpu_memory == 0, "or nothing of it");
+    ok(j[2].gpus == 0 && j[2].gpu_percent < 0, "what makes no sense is not known");
 }
 
 static void test_shown(void)
@@ -153,6 +175,7 @@ int main(void)
 {
     test_queue();
     test_accounting();
+    test_gpus();
     test_shown();
     test_submitted();
     test_settle();
