@@ -3,14 +3,10 @@
 
 from __future__ import annotations
 
-import os
-from _operator import index  # that of operator, without the half millisecond of its import
-
-from . import _hec, _report
-
 TYPE_CHECKING = False  # as in typing, without the milliseconds that its import takes
 if TYPE_CHECKING:
     import datetime
+    import os
     import typing
 
     Seconds = typing.Union[float, str, datetime.timedelta]
@@ -54,130 +50,12 @@ NAMES = (
 #: What runs of the tasks that a journal knows: what is not done, what has failed, all.
 RESUME = ("auto", "failed", "never")
 
-_LEAST_MEMORY = 1 << 20  # less is a mistake: an interpreter alone takes more
-_LONGEST_S = 1e9  # thirty years
-
-
-def _seconds(name: str, value: typing.Any) -> float:
-    """A duration: a number of seconds, text ('90s', '15m', '1h30m'), or a timedelta."""
-    how = "a number of seconds, or text as '90s', '15m', '1h30m'"
-    if isinstance(value, str):
-        try:
-            seconds = float(_hec.parse_seconds(value))
-        except ValueError as e:
-            raise ValueError(f"{name}: {e}") from None
-    elif hasattr(value, "total_seconds"):
-        seconds = value.total_seconds()
-    else:
-        try:
-            seconds = float("nan") if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            raise TypeError(f"{name} must be {how}, not {_report.brief(value)}") from None
-    if not 0 <= seconds <= _LONGEST_S:
-        raise ValueError(f"{name} must be {how}, not {value!r}")
-    return seconds
-
-
-def _timeout(value: typing.Any) -> int:
-    """In nanoseconds; 0: none."""
-    if value is None:
-        return 0
-    seconds = _seconds("timeout", value)
-    if seconds == 0:
-        raise ValueError("timeout must be more than 0 seconds; None is for no limit")
-    return max(1, round(seconds * 1e9))
-
-
-def _memory(value: typing.Any) -> int:
-    """In bytes; 0: none."""
-    size: int
-    if value is None:
-        return 0
-    if isinstance(value, str):
-        try:
-            size = _hec.parse_bytes(value)
-        except ValueError as e:
-            raise ValueError(f"memory: {e}") from None
-    else:
-        try:
-            size = index(value)
-        except TypeError:
-            raise TypeError(
-                f"memory must be a number of bytes, or text as '500M', '2G', "
-                f"not {_report.brief(value)}"
-            ) from None
-    if not _LEAST_MEMORY <= size < 1 << 62 or isinstance(value, bool):
-        raise ValueError(
-            f"memory={value!r} is {size} bytes, which cannot be meant: write '500M' or '2G'"
-        )
-    return size
-
-
-def _retries(value: typing.Any) -> int:
-    try:
-        n = -1 if isinstance(value, bool) else index(value)
-    except TypeError:
-        raise TypeError(
-            f"retries must be a whole number, how often to run a failed task again, "
-            f"not {_report.brief(value)}"
-        ) from None
-    if not 0 <= n <= 1_000_000:
-        raise ValueError(f"retries must be 0 or more (at most a million), not {value!r}")
-    return n
-
-
-def _retry_on(value: typing.Any) -> tuple[type[BaseException], ...]:
-    classes = value if isinstance(value, tuple) else (value,)
-    for c in classes:
-        if not isinstance(c, type) or not issubclass(c, BaseException):
-            raise TypeError(
-                f"retry_on must be a class of exceptions, or a tuple of some, as "
-                f"(OSError, pyhec.TaskTimeout); not {_report.brief(c)}"
-            )
-    if not classes:
-        raise ValueError("retry_on is empty: leave it out to run every failed task again")
-    return classes
-
-
-def _factor(value: typing.Any) -> float:
-    try:
-        factor = 0.0 if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"retry_memory must be a number as 2.0, not {_report.brief(value)}"
-        ) from None
-    if not 1 < factor <= 1024:
-        raise ValueError(f"retry_memory must be more than 1 (and at most 1024), not {value!r}")
-    return factor
-
-
-def _journal(value: typing.Any) -> str:
-    try:
-        path = os.fsdecode(value)
-    except TypeError:
-        raise TypeError(f"journal must be a path, not {_report.brief(value)}") from None
-    if not path:
-        raise ValueError("journal is an empty path")
-    return path
-
 
 def _digest(tag: object) -> bytes:
     """What stands for a tag, which need not be hashable."""
     from ._keys import digest_of_tag
 
     return digest_of_tag(tag)
-
-
-def _deadline(value: typing.Any) -> int:
-    """As time.monotonic_ns() counts; 0: none."""
-    import time
-
-    if hasattr(value, "timestamp"):
-        seconds = float(value.timestamp() - time.time())
-    else:
-        seconds = _seconds("deadline", value)
-    return max(1, time.monotonic_ns() + round(seconds * 1e9))
-
 
 
 class Options:
@@ -243,25 +121,35 @@ class Options:
         resume: str = "auto",
         tag: object = None,
     ) -> None:
+        from . import _option_values as values
+
         if on_error not in ON_ERROR:
             raise ValueError(f"on_error must be 'finish', 'raise' or 'return', not {on_error!r}")
         self.on_error = on_error
         self.progress = bool(progress)
-        self.timeout_ns = _timeout(timeout)
-        self.memory_bytes = _memory(memory)
-        self.retries = _retries(retries)
-        self.backoff = 0.0 if backoff is None else _seconds("backoff", backoff)
-        self.retry_on = None if retry_on is None else _retry_on(retry_on)
-        self.retry_memory = None if retry_memory is None else _factor(retry_memory)
+        self.timeout_ns = values.timeout(timeout)
+        self.memory_bytes = values.memory(memory)
+        self.retries = values.retries(retries)
+        self.backoff = 0.0 if backoff is None else values.duration("backoff", backoff)
+        self.retry_on = None if retry_on is None else values.retry_on(retry_on)
+        self.retry_memory = None if retry_memory is None else values.factor(retry_memory)
         self.verdicts = bool(verdicts)
         self.walltime = isinstance(deadline, str) and deadline == "walltime"
-        self.deadline_ns = 0 if self.walltime or deadline is None else _deadline(deadline)
-        self.journal = None if journal is None else _journal(journal)
+        self.deadline_ns = 0 if self.walltime or deadline is None else values.deadline(deadline)
+        self.journal = None if journal is None else values.journal(journal)
         self.resume = resume
         self.tag = tag
         self._check_together(backoff)
         #: Whether everything is as if nothing had been said, but for progress and on_error.
         self.plain = self.walltime and self.key()[1:] == _NOTHING_SAID
+
+    @classmethod
+    def unsaid(cls, on_error: str) -> Options:
+        """Those of a call for which nothing else was said: most have no need to know more."""
+        self = cls.__new__(cls)
+        for name, value in zip(cls.__slots__, (on_error, False, *_NOTHING_SAID, True)):
+            setattr(self, name, value)
+        return self
 
     def _check_together(self, backoff: object) -> None:
         """Raises where an option has no meaning without another."""
@@ -323,7 +211,7 @@ class Options:
 _NOTHING_SAID = (0, 0, 0, 0.0, None, None, False, 0, True, None, "auto", None)
 
 #: The options of a call for which nothing was said, by on_error.
-_PLAIN = {on_error: Options(on_error=on_error) for on_error in ON_ERROR}
+_PLAIN = {on_error: Options.unsaid(on_error) for on_error in ON_ERROR}
 PLAIN = _PLAIN["finish"]
 
 
