@@ -112,6 +112,8 @@ static void test_threads(hec_fsync fsync)
     hec_journal_close(journal, &err);
 }
 
+#define SLEEPS "voluntary_ctxt_switches:"
+
 /* What /proc says of the journal's thread: its state, and how often it went to sleep. */
 static long sleeps_of_writer(char *ret_state)
 {
@@ -128,9 +130,10 @@ static long sleeps_of_writer(char *ret_state)
         while (f && fgets(line, sizeof line, f)) {
             sscanf(line, "Name: %63s", name);
             sscanf(line, "State: %c", &state);
-            if (strcmp(name, "hec-journal") == 0 &&
-                sscanf(line, "voluntary_ctxt_switches: %ld", &sleeps) == 1)
+            if (strcmp(name, "hec-journal") == 0 && strncmp(line, SLEEPS, strlen(SLEEPS)) == 0) {
+                sleeps = strtol(line + strlen(SLEEPS), NULL, 10);
                 *ret_state = state;
+            }
         }
         if (f)
             fclose(f);
