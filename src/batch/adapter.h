@@ -42,6 +42,7 @@ struct hec_jobs {
     hec__arena arena; /* all texts of the records */
     hec_job *all;
     size_t n, cap;
+    size_t undecided; /* of a run: ends that the scheduler may know better */
 };
 
 HEC_AUTO_DEFINE(hec_jobs, hec_jobs_destroy)

@@ -70,15 +70,20 @@ void hec__shell_word(hec__strbuf *out, const char *word)
 static void add_folder(hec__script *s)
 {
     const char *variable = variables[s->site->scheduler].folder, *dir = s->q->workdir;
+    bool directive = !variable && s->site->scheduler != HEC__LOCAL; /* says it */
+    const char *otherwise = " || exit\n";
 
-    if (!variable && s->site->scheduler != HEC__LOCAL)
-        return; /* a directive says it */
+    /* Slurm begins elsewhere where it is not there. */
+    if (s->q->run.dir)
+        otherwise = " || {\n    hec_say no-folder\n    exit 1\n}\n";
+    else if (directive)
+        return;
     if (dir) {
-        hec__strbuf_adds(&s->out, "cd -- ");
+        hec__strbuf_adds(&s->out, directive ? "test -d " : "cd -- ");
         hec__shell_word(&s->out, dir);
-        hec__strbuf_adds(&s->out, " || exit\n");
+        hec__strbuf_adds(&s->out, otherwise);
     } else if (variable) {
-        hec__strbuf_addf(&s->out, "cd -- \"$%s\" || exit\n", variable);
+        hec__strbuf_addf(&s->out, "cd -- \"$%s\"%s", variable, otherwise);
     }
 }
 

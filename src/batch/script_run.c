@@ -43,19 +43,22 @@ static void add_end(hec__script *s)
         "    [ -z \"${hec_requeued:-}\" ] || return 0 # it will go on\n"
         "    # A signal that ends the script leaves the status of whatever came before.\n"
         "    [ \"$hec_status\" -ne 0 ] || [ -n \"${hec_over:-}\" ] || hec_status=143\n"
-        "    times >\"$hec_mark-cpu\" && {\n        read -r hec_cpu\n        read -r hec_cpu\n"
+        "    hec_more=\n"
+        "    if [ \"$hec_status\" -ne 0 ]; then\n"
+        "        # A full disk, or no more of it for this user.\n"
+        "        head -c 65536 /dev/zero 2>/dev/null >\"$hec_mark-cpu\" || hec_more=',\"full\":1'\n"
+        "%s    fi\n"
+        "    { times >\"$hec_mark-cpu\"; } 2>/dev/null && {\n        read -r hec_cpu\n        read "
+        "-r hec_cpu\n"
         "    } <\"$hec_mark-cpu\"\n    rm -f \"$hec_mark-cpu\"\n"
-        "%s    hec_say end \"%s,\\\"cpu\\\":\\\"${hec_cpu:-}\\\",\\\"status\\\":$hec_status\"\n}\n"
+        "    hec_say end "
+        "\"$hec_more,\\\"cpu\\\":\\\"${hec_cpu:-}\\\",\\\"status\\\":$hec_status\"\n}\n"
         "# What is done is not done again when the run is resumed.\n"
         "if grep -qs '\"event\":\"end\".*\"status\":0}$' \"$hec_mark\"; then\n"
         "    exit 0\nfi\n"
         "trap hec_end EXIT\n"
         "trap 'exit 143' TERM\n",
-        refusal
-            ? "    hec_refused=\n"
-              "    [ \"$hec_status\" -eq 0 ] || ! hec_was_refused || hec_refused=',\"refused\":1'\n"
-            : "",
-        refusal ? "$hec_refused" : "");
+        refusal ? "        ! hec_was_refused || hec_more=$hec_more',\"refused\":1'\n" : "");
 }
 
 void hec__script_marks(hec__script *s)

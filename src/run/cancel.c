@@ -9,19 +9,36 @@
 #include <poll.h>
 #include <signal.h>
 
+#define GONE_MS 2000 /* that a busy machine takes to end what was killed */
+
 static inline void known_autofini(hec__known *k)
 {
     hec__known_fini(k);
 }
 #define AUTO_KNOWN __attribute__((cleanup(known_autofini))) hec__known
 
+/* Whether all jobs that began here are gone, within so long. */
+static bool wait_gone(const hec__known *k, int64_t timeout_ms)
+{
+    uint64_t begin = hec__now_ns();
+    bool left = true;
+
+    while (left && (int64_t)((hec__now_ns() - begin) / 1000000) < timeout_ms) {
+        left = false;
+        for (size_t i = 0; i < k->n_handed; i++)
+            left = left || (k->handed[i].life == HEC__LIVES &&
+                            hec__process_life(&k->handed[i].process) == HEC__LIVES);
+        if (left)
+            (void)poll(NULL, 0, 20);
+    }
+    return !left;
+}
+
 /* The groups of jobs that began here are those of their scripts. A script waits for its command:
  * what is left of its group when it is gone has been left behind. */
 static int end_here(const hec__known *k, int64_t grace_ms, hec_error *err)
 {
-    uint64_t begin = hec__now_ns();
     int ended = 0;
-    bool left = true;
 
     for (size_t i = 0; i < k->n_handed; i++) {
         const hec__handed *h = &k->handed[i];
@@ -32,17 +49,13 @@ static int end_here(const hec__known *k, int64_t grace_ms, hec_error *err)
         if (h->life == HEC__LIVES && kill(-(pid_t)h->process.pid, SIGTERM) == 0)
             ended = 1;
     }
-    while (ended && left && (int64_t)((hec__now_ns() - begin) / 1000000) < grace_ms) {
-        left = false;
-        for (size_t i = 0; i < k->n_handed; i++)
-            left = left || (k->handed[i].life == HEC__LIVES &&
-                            hec__process_life(&k->handed[i].process) == HEC__LIVES);
-        if (left)
-            (void)poll(NULL, 0, 20);
-    }
+    if (ended)
+        (void)wait_gone(k, grace_ms);
     for (size_t i = 0; i < k->n_handed; i++)
         if (k->handed[i].life == HEC__LIVES)
             (void)kill(-(pid_t)k->handed[i].process.pid, SIGKILL);
+    if (ended)
+        (void)wait_gone(k, GONE_MS);
     return ended;
 }
 

@@ -44,6 +44,8 @@ typedef struct hec__mark {
     int32_t status;    /* at the end */
     double cpu_s;      /* -1: not known */
     int64_t over;      /* bytes that it took when it was killed for that; 0: it was not */
+    bool no_folder;    /* that it was to begin in */
+    bool full;         /* it failed, and nothing could be written into its folder then */
     bool refused;      /* it failed, and said that there was no more memory */
     bool skipped;      /* what it waited for did not end as it was to */
     const char *other; /* the run that it waits for */

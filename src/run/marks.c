@@ -73,6 +73,8 @@ static void read_event(hec__known *k, hec__mark *m, const hec_value *fields)
     } else if (strcmp(event, "skip") == 0) {
         m->skipped = true;
         m->other = keep(k, hec__run_text(fields, "run"));
+    } else if (strcmp(event, "no-folder") == 0) {
+        m->no_folder = true;
     } else if (strcmp(event, "warned") == 0) {
         m->warned = at;
     } else if (strcmp(event, "over") == 0) {
@@ -82,6 +84,7 @@ static void read_event(hec__known *k, hec__mark *m, const hec_value *fields)
     } else if (strcmp(event, "end") == 0) {
         m->end = at;
         m->status = (int32_t)hec__run_int(fields, "status", -1);
+        m->full = hec__run_int(fields, "full", 0) != 0;
         m->refused = hec__run_int(fields, "refused", 0) != 0;
         m->cpu_s = parse_cpu(hec__run_text(fields, "cpu"));
     }

@@ -10,7 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define NEAR_S 5 /* to the time limit */
+#define NEAR_S  5     /* to the time limit */
+#define WORD_MS 90000 /* that the scheduler has to say what a job was killed for */
 
 static const char by_cancel[] = "by hec cancel", no_more[] = "it was refused more memory";
 
@@ -24,6 +25,19 @@ static void set(hec_job *j, int state, const char *reason)
 static bool over_limit(const hec__known *k, const hec__mark *m, int64_t until)
 {
     return k->time_s && m->begin && (until - m->begin) / 1000 + NEAR_S >= k->time_s;
+}
+
+/* 126 and 127 are the shell's, of a command that it cannot start. */
+static void set_failed(const hec__mark *m, hec_jobs *jobs, hec_job *j)
+{
+    const char *more = m->full            ? "; nothing could be written into its folder any more"
+                       : m->no_folder     ? ": the folder that it was to begin in is not there"
+                       : m->status == 127 ? ": its command was not found"
+                       : m->status == 126 ? ": its command could not be started"
+                                          : "";
+
+    set(j, HEC_JOB_FAILED,
+        hec__arena_printf(&jobs->arena, "exit status %d%s", (int)m->status, more));
 }
 
 /* It has said how it ended. */
@@ -63,7 +77,7 @@ static void set_end(const hec__known *k, const hec__mark *m, hec_jobs *jobs, hec
         set(j, HEC_JOB_FAILED,
             hec__arena_printf(&jobs->arena, "killed by signal %d", (int)j->signal));
     } else {
-        set(j, HEC_JOB_FAILED, hec__arena_printf(&jobs->arena, "exit status %d", (int)m->status));
+        set_failed(m, jobs, j);
     }
 }
 
@@ -209,6 +223,26 @@ static bool is_cancelled(const hec__known *k, const hec_job *j)
            (!j->ended || j->ended * 1000 + 1000 >= k->cancelled);
 }
 
+/* Its command was killed, and the scheduler, which may have done that, has not been asked since. */
+static bool is_undecided(const hec__known *k, const hec__seen *s, const hec__mark *m)
+{
+    return m->status == 137 && !k->cancelled && !m->warned && !m->over && m->end + 1000 > s->at;
+}
+
+/* What the scheduler said before that is no longer how it stands there. */
+static void set_newer(const hec__known *k, const hec__seen *s, const hec__mark *m, hec_jobs *jobs,
+                      hec_job *j)
+{
+    bool undecided = is_undecided(k, s, m);
+
+    j->word = NULL;
+    jobs->undecided += undecided;
+    if (undecided && hec__run_now_ms() - m->end < WORD_MS)
+        set(j, HEC_JOB_RUNNING, "killed by signal 9; what for is not known yet");
+    else
+        set_end(k, m, jobs, j);
+}
+
 static void settle_handed(const hec__known *k, const hec__handed *h, const hec__seen *s,
                           const hec__mark *m, hec_jobs *jobs, hec_job *j)
 {
@@ -218,7 +252,7 @@ static void settle_handed(const hec__known *k, const hec__handed *h, const hec__
     if (j->state == HEC_JOB_LOST)
         settle_lost(k, s, m, jobs, j);
     else if (newer && !hec_job_state_ended(j->state))
-        set_end(k, m, jobs, j);
+        set_newer(k, s, m, jobs, j);
     else if (j->state == HEC_JOB_WAITING && m && m->begin && !m->end && m->begin > k->seen_at)
         set_going(m, jobs, j);
     else if (hec_job_state_ended(j->state) && j->state != HEC_JOB_DONE && is_cancelled(k, j))
@@ -345,7 +379,7 @@ int hec__known_jobs(const hec__known *k, hec_jobs **ret_jobs, size_t *ret_open, 
         r = add_own(k, jobs);
     if (r < 0)
         return hec__fail(err, r, 0, "no memory for the state of a run");
-    *ret_open = 0;
+    *ret_open = jobs->undecided;
     for (size_t i = 0; i < jobs->n; i++) {
         hec_job *j = &jobs->all[i];
 

@@ -43,10 +43,10 @@ is_status 1 'a failure'
 is "$(state "$id")" 'failed: exit status 3' 'has its status as reason'
 id=$(submit -- /nonexistent/program)
 run "$HEC" wait "$id"
-is "$(state "$id")" 'failed: exit status 127' 'no such program'
+is "$(state "$id")" 'failed: exit status 127: its command was not found' 'no such program'
 id=$(submit --workdir=/nonexistent -- true)
 run "$HEC" wait "$id"
-is "$(state "$id")" 'failed: exit status 1' 'no such folder'
+is "$(state "$id")" 'failed: exit status 1: the folder that it was to begin in is not there' 'no such folder'
 run "$HEC" logs "$id"
 err_has nonexistent 'and the log says which'
 id=$(submit --setup=false -- touch never)

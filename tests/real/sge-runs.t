@@ -25,7 +25,7 @@ ends "$bad" 1 'one that failed'
 ended 'failed: exit status 7' 'and its exit status'
 missing=$(hec_submit -- no-such-command)
 ends "$missing" 1 'one whose command is not there'
-ended 'failed: exit status 127' 'says so'
+ended 'failed: exit status 127: its command was not found' 'says so'
 # Counted from 0, which Grid Engine cannot: its own numbers are others.
 array=$(hec_submit --array=0-3 -- sh -c 'echo $HEC_ARRAY_INDEX; exit $((HEC_ARRAY_INDEX % 2))')
 ends "$array" 1 'an array of which some fail'

@@ -18,6 +18,36 @@ is "$(hec logs --stderr "$good" 2>&1)" oops 'and its errors'
 bad=$(hec_submit -- sh -c 'exit 7')
 ends "$bad" 1 'one that failed'
 is "$(cat "$REAL/ended")" 'failed: exit status 7' 'and its exit status'
+missing=$(hec_submit -- no-such-command)
+ends "$missing" 1 'one whose command is not there'
+ended 'failed: exit status 127: its command was not found' 'says so'
+user mkdir "$REAL/home/there"
+moved=$(hec_submit --force --workdir="$REAL/home/there" --raw=--begin=now+2 -- pwd)
+user rmdir "$REAL/home/there"
+small=$REAL/small
+mkdir "$small"
+if mount -t tmpfs -o size=400k,mode=0700 none "$small"; then
+    chown "$USER_NAME" "$small"
+    full=$(hec_submit --run-dir="$small/run" -- sh -c 'yes | head -c 500000')
+    ends "$small/run" 1 'one for whose output there is no room'
+    ended 'failed: exit status 1; nothing could be written into its folder any more' 'says so'
+    note "$full"
+    umount "$small"
+else
+    pass_if 0 'no room # SKIP hardware: no mounts'
+fi
+gpu=$(hec_submit --gpus=2 -- sh -c 'echo "$CUDA_VISIBLE_DEVICES"; "$0" host' "$HEC")
+ends "$gpu" 0 'one with GPUs'
+is "$(hec logs "$gpu" | grep -e '^0' -e '^GPUs' | tr -s ' ' | tr '\n' ';')" '0,1;GPUs 2: nvidia 0, nvidia 1;' 'has those that it was granted'
+both=$(hec_submit --cpus=2 -- "$HEC" host)
+ends "$both" 0 'one with two CPUs'
+is "$(hec logs "$both" | sed -n 's/^CPUs *//p')" 2 'has as many'
+ends "$moved" 1 'one whose folder has gone'
+ended 'failed: exit status 1: the folder that it was to begin in is not there' 'says so, and runs nowhere else'
+if slurm_has_cgroups; then
+    big=$(hec submit --memory=40M --time=5m -- python3 -c 'x = bytearray(400 << 20)')
+    comes 30 "$big" 'out of memory' 'out of memory'
+fi
 array=$(hec_submit --array=0-3 -- sh -c 'echo $HEC_ARRAY_INDEX; exit $((HEC_ARRAY_INDEX % 2))')
 ends "$array" 1 'an array of which some fail'
 is "$(hec logs "$array" | tr '\n' ' ')" '0 1 2 3 ' 'prints in order'

@@ -122,10 +122,11 @@ MpiDefault=none
 ReturnToService=2
 SlurmdTimeout=10
 KillWait=2
+GresTypes=gpu
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0
 NodeName=${NODE}[1-$SLURM_NODES] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 \
 Port=$((SLURM_PORT + 2))-$((SLURM_PORT + 1 + SLURM_NODES)) CPUs=4 CoresPerSocket=4 \
-RealMemory=2000 State=UNKNOWN
+RealMemory=2000 Gres=gpu:2 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=1-00:00:00 DefaultTime=00:10:00 State=UP
 PartitionName=short Nodes=${NODE}1 MaxTime=00:05:00 DefaultTime=00:01:00 MaxNodes=1 State=UP
 CONF
@@ -133,6 +134,14 @@ CONF
     if [ "$1" = accounting ]; then
         slurm_conf_accounting
     fi
+}
+
+# Two of each node: devices without a driver.
+slurm_gpus() {
+    mkdir "$REAL/dev"
+    mknod "$REAL/dev/gpu0" c 120 0
+    mknod "$REAL/dev/gpu1" c 120 1
+    echo "NodeName=${NODE}[1-$SLURM_NODES] Name=gpu File=$REAL/dev/gpu[0-1]" >"$REAL/gres.conf"
 }
 
 slurm_idle() { test "$(sinfo -h -N -p main -t idle -o %N | sort -u | wc -l)" = $SLURM_NODES; }
@@ -148,6 +157,7 @@ slurm_up() {
     make_user
     slurm_munge
     slurm_conf "$1" >"$SLURM_CONF"
+    slurm_gpus
     if [ "$1" = accounting ]; then
         slurm_database
         slurm_dbd

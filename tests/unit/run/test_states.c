@@ -105,6 +105,42 @@ static void test_refused(void)
     is_str(states(run), "-1 out of memory; it was refused more memory", "which counts");
 }
 
+static void test_undecided(void)
+{
+    HEC_AUTO(hec_rundir) run = make("slurm", "\"time=10h\"");
+
+    tell(run, "state", 100, SUBMITTED);
+    tell(run, "marks/1", 95, BEGIN);
+    tell(run, "marks/1", 20, "\"event\":\"end\",\"status\":137");
+    is_str(states(run), "-1 running; killed by signal 9; what for is not known yet",
+           "the scheduler may know what it was killed for");
+    tell(run, "state", 10, "\"event\":\"seen\",\"id\":\"7\",\"state\":\"out of memory\"");
+    is_str(states(run), "-1 out of memory; -", "and says so");
+}
+
+static void test_silent_scheduler(void)
+{
+    HEC_AUTO(hec_rundir) run = make("slurm", "\"time=10h\"");
+
+    tell(run, "state", 300, SUBMITTED);
+    tell(run, "marks/1", 295, BEGIN);
+    tell(run, "marks/1", 200, "\"event\":\"end\",\"status\":137");
+    is_str(states(run), "-1 failed; killed by signal 9: by somebody, or for want of memory",
+           "it is not waited for for ever");
+}
+
+static void test_named(void)
+{
+    HEC_AUTO(hec_rundir) run = make("slurm", "\"time=10h\"");
+
+    tell(run, "state", 100, SUBMITTED);
+    tell(run, "marks/1", 95, BEGIN);
+    tell(run, "marks/1", 95, "\"event\":\"no-folder\"");
+    tell(run, "marks/1", 95, "\"event\":\"end\",\"status\":1");
+    is_str(states(run), "-1 failed; exit status 1: the folder that it was to begin in is not there",
+           "why it failed");
+}
+
 #define SEEN(index, state)                                                                         \
     "\"event\":\"seen\",\"id\":\"7\",\"index\":" index ",\"state\":\"" state "\""
 
@@ -150,6 +186,9 @@ int main(void)
     test_lost("slurm", "-1 lost; it never began");
     test_killed();
     test_refused();
+    test_undecided();
+    test_silent_scheduler();
+    test_named();
     test_array();
     test_never_begun();
     snprintf(command, sizeof command, "rm -rf %s", work);
