@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const opt_verb *const verbs[] = {&verb_host,   &verb_map,    &verb_sweep,  &verb_submit,
-                                        &verb_list,   &verb_status, &verb_logs,   &verb_results,
-                                        &verb_wait,   &verb_cancel, &verb_resume, &verb_rerun,
-                                        &verb_diff,   &verb_report, &verb_clean,  &verb_config,
-                                        &verb_script, &verb_check,  &verb_site,   &verb_help};
+static const opt_verb *const verbs[] = {
+    &verb_host, &verb_map,     &verb_sweep, &verb_submit, &verb_list,   &verb_status,
+    &verb_logs, &verb_results, &verb_wait,  &verb_cancel, &verb_resume, &verb_rerun,
+    &verb_diff, &verb_report,  &verb_clean, &verb_config, &verb_script, &verb_check,
+    &verb_site, &verb_mpi,     &verb_help};
 
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

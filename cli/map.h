@@ -5,6 +5,7 @@
  *   cmd_map.c       the verb: its options, from words to values
  *   map_source.c    one input -> records           map_input.c     inputs -> rows
  *   map_template.c  the command, for a row         map_run.c       rows -> tasks -> ends
+ *   map_nodes.c     the engine: this node's, or of all nodes of a batch job, over nodes.c
  *   map_end.c       what an end means: again, done, failed, halt; what is said at the end
  *   map_output.c    what tasks write -> our streams, over map_spool.c
  *   map_bar.c       how far it is                  map_signal.c    Ctrl-C and warnings
@@ -61,7 +62,9 @@ typedef struct map_options {
     char **words;     /* the command */
     char **args;      /* all words behind the verb */
     size_t n_words;
-    uint32_t width, cpus; /* at a time; granted */
+    uint32_t width, cpus; /* at a time; granted; on this node */
+    const char *jobs;     /* --jobs, for other nodes; NULL: as many as CPUs */
+    const char *nodes;    /* --nodes; NULL: all */
     bool null, header, shell, dry_run, bar, eta;
     const char *colsep, *joblog, *results, *workdir, *journal, *journal_tag;
     const char *run; /* NULL with in_run: the run of this plan, or a new one */
@@ -132,7 +135,9 @@ typedef struct map_run {
     char folder[PATH_MAX];     /* where the commands run; with a journal */
     map_words words;           /* of the command that is being started */
     map_words env;             /* and the changes to its environment */
-    map_task **running;        /* [width + 1]: NULL: free; one may wait in the engine */
+    map_task **running;        /* [n_running] by the engine's number, those that share a place
+                                * in a list */
+    uint32_t n_running;        /* a power of two */
     uint32_t *places;          /* free places, a stack */
     uint32_t n_places;
     map_task *again; /* to be tried again, the first due first */
@@ -141,12 +146,14 @@ typedef struct map_run {
     uint64_t replayed, passed; /* from the journal, of those done; left out by --resume failed */
     uint64_t done, failed, cancelled, left; /* left: not tried again, for want of time */
     uint64_t longest_ns;                    /* of what has ended */
-    uint64_t told;                          /* lines about failures */
+    uint64_t looked_ns, oldest_ns; /* when the one that runs longest was looked for; its start */
+    uint64_t lost_tasks;           /* of those that failed: with their nodes */
+    uint64_t told;                 /* lines about failures */
     uint64_t began_ns;
     bool input_over, wants_input;
     enum map_stop stop;
-    bool halted, out_of_time, drained; /* why it stops, besides signals */
-    hec_error error;                   /* and what went wrong with hec itself; code 0: nothing */
+    bool halted, out_of_time, drained, nodes_gone; /* why it stops, besides signals */
+    hec_error error; /* and what went wrong with hec itself; code 0: nothing */
 } map_run;
 
 /* map_run.c: everything. Returns the exit status. */
@@ -165,6 +172,12 @@ map_row map_row_of(const map_task *t);
 
 /* The command line of a task as text, one line; valid until the next call. */
 const char *map_task_text(map_run *run, const map_task *t);
+
+/* map_nodes.c */
+/* Makes run->engine. */
+int map_engine_open(map_run *run, const hec_command_ops *ops, hec_error *err);
+/* Says which nodes were lost, if any were. */
+void map_nodes_tell(const map_run *run);
 
 /* map_end.c */
 

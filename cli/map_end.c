@@ -130,6 +130,9 @@ static void say_how(const map_run *run, const map_task *t, char *buf, size_t siz
         else
             snprintf(buf, size, "ended, and nobody knows how");
         return;
+    case HEC_TASK_LOST:
+        snprintf(buf, size, "was lost with its node");
+        return;
     default:
         snprintf(buf, size, "failed: %s", hec_verdict_word(e->verdict));
     }
@@ -180,10 +183,10 @@ static void show_turn(map_run *run)
 
     if (!run->o->keep_order || run->o->output != OUTPUT_LINES)
         return;
-    for (uint32_t i = 0; i <= run->o->width; i++)
-        if (run->running[i] && run->running[i]->seq == run->out.turn)
-            for (int stream = 1; stream <= 2; stream++)
-                if (map_output_data(&run->out, &run->running[i]->said, stream, "", 0, &err) < 0)
+    for (uint32_t i = 0; i < run->n_running; i++)
+        for (map_task *t = run->running[i]; t; t = t->next)
+            for (int stream = 1; t->seq == run->out.turn && stream <= 2; stream++)
+                if (map_output_data(&run->out, &t->said, stream, "", 0, &err) < 0)
                     map_run_fail(run, &err);
 }
 
@@ -197,6 +200,7 @@ static void count(map_run *run, const map_task *t)
         run->passed++;
     else
         run->failed++;
+    run->lost_tasks += t->end.verdict == HEC_TASK_LOST;
 }
 
 /* Writes down what became of a task. */
@@ -310,6 +314,7 @@ int map_finish(map_run *run)
     if (status == 0 && run->input_over && run->given == 0)
         out_complain("there was nothing to run: the input is empty");
     tell_failures(run);
+    map_nodes_tell(run);
     tell_lost(run);
     if (status)
         return status;
@@ -318,7 +323,9 @@ int map_finish(map_run *run)
                      run->done == 1 ? " was" : "s were");
         return 128 + sig;
     }
-    if ((run->drained || run->out_of_time) && something_is_left(run)) {
+    /* What was lost has not failed by its own means. */
+    if (run->lost_tasks ||
+        ((run->drained || run->out_of_time || run->nodes_gone) && something_is_left(run))) {
         tell_what_is_left(run);
         return STATUS_AGAIN;
     }

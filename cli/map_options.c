@@ -171,7 +171,8 @@ static bool add_reason(const char *s, size_t n, map_retry_on *on)
                  {"killed", HEC_TASK_KILLED},
                  {"timed-out", HEC_TASK_TIMED_OUT},
                  {"over-memory", HEC_TASK_OVER_MEMORY},
-                 {"out-of-memory", HEC_TASK_OUT_OF_MEMORY}};
+                 {"out-of-memory", HEC_TASK_OUT_OF_MEMORY},
+                 {"lost", HEC_TASK_LOST}};
     int sig = signal_number(s, n), status = 0;
 
     if (sig) {
@@ -205,7 +206,7 @@ int map_parse_retry_on(const char *s, map_retry_on *ret, hec_error *err)
             return hec__fail(
                 err, HEC_EINVAL, 0,
                 "'%.*s' is none of: an exit status, a signal (SIGSEGV), exited, killed, "
-                "timed-out, over-memory, out-of-memory",
+                "timed-out, over-memory, out-of-memory, lost",
                 n > 60 ? 60 : (int)n, p);
         p += n;
         if (!*p)

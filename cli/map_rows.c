@@ -113,6 +113,8 @@ int map_rows_take(const opt_args *args, map_options *o)
         return out_error("tell what may be used", &err);
     ask_machine(t, o);
     o->args = args->args;
+    o->jobs = v[MAP_OPT_JOBS];
+    o->nodes = v[MAP_OPT_NODES];
     o->shell = v[MAP_OPT_SHELL] != NULL;
     o->dry_run = v[MAP_OPT_DRY_RUN] != NULL;
     o->bar = v[MAP_OPT_BAR] != NULL;

@@ -13,6 +13,7 @@
 #define MAP_OPTIONS(X)                                                                             \
     X(JOBS, "jobs", "N", 'j', "run N at a time; also -1, +2, 50%, of the granted CPUs")            \
     X(FORCE, "force", NULL, 0, "use all cores on a login node too, where others work")             \
+    X(NODES, "nodes", "N", 0, "use N nodes of the batch job; 1: this one; all, unless you say")    \
     X(KEEP_ORDER, "keep-order", NULL, 'k', "show output in the order of the inputs")               \
     X(LINE_BUFFER, "line-buffer", NULL, 0, "show each line of output as soon as it is complete")   \
     X(UNGROUP, "ungroup", NULL, 'u', "let commands write by themselves, lines mixed")              \

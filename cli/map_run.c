@@ -20,6 +20,8 @@
 #define AGAIN_MAX 10000u
 /* Rows that come to nothing, handled before somebody looks at what runs. */
 #define ROWS_AT_ONCE 1000
+/* How often what runs is gone through for the one that has run longest. */
+#define LOOK_NS (50 * NS_PER_MS)
 
 static uint64_t now_ns(void)
 {
@@ -143,9 +145,15 @@ static bool fits(map_run *run)
 
     if (!run->o->deadline_ns)
         return true;
-    for (uint32_t i = 0; i <= run->o->width; i++)
-        if (run->running[i] && now - run->running[i]->began_ns > longest)
-            longest = now - run->running[i]->began_ns;
+    if (now - run->looked_ns > LOOK_NS) {
+        run->looked_ns = run->oldest_ns = now;
+        for (uint32_t i = 0; i < run->n_running; i++)
+            for (const map_task *t = run->running[i]; t; t = t->next)
+                if (t->began_ns < run->oldest_ns)
+                    run->oldest_ns = t->began_ns;
+    }
+    if (now - run->oldest_ns > longest)
+        longest = now - run->oldest_ns;
     return now + longest < run->o->deadline_ns;
 }
 
@@ -254,7 +262,6 @@ static bool make_command(map_run *run, map_task *t, hec_command *command)
 static int next(void *ctx, uint64_t number, hec_command *command)
 {
     map_run *run = ctx;
-    uint32_t at = 0;
 
     for (int rows = 0; rows < ROWS_AT_ONCE && run->stop == MAP_GO; rows++) {
         bool over = false;
@@ -272,10 +279,9 @@ static int next(void *ctx, uint64_t number, hec_command *command)
             return 0;
         if (run->stop != MAP_GO || !make_command(run, t, command))
             continue;
-        while (run->running[at])
-            at++;
         t->number = number;
-        run->running[at] = t;
+        t->next = run->running[number & (run->n_running - 1)];
+        run->running[number & (run->n_running - 1)] = t;
         return 1;
     }
     return 0;
@@ -285,10 +291,10 @@ static int next(void *ctx, uint64_t number, hec_command *command)
 
 static map_task **find(map_run *run, uint64_t number)
 {
-    map_task **at = run->running;
+    map_task **at = &run->running[number & (run->n_running - 1)];
 
-    while (!*at || (*at)->number != number)
-        at++;
+    while ((*at)->number != number)
+        at = &(*at)->next;
     return at;
 }
 
@@ -309,7 +315,8 @@ static int end(void *ctx, const hec_command_end *e)
     map_run *run = ctx;
     map_task **at = find(run, e->task), *t = *at;
 
-    *at = NULL;
+    *at = t->next;
+    t->next = NULL;
     t->end = (map_end){.verdict = e->verdict,
                        .exit_status = e->exit_status,
                        .signal = e->signal,
@@ -392,6 +399,10 @@ static int loop(map_run *run, hec_error *err)
 
         heed_signals(run);
         r = hec_commands_step(run->engine, patience(run), err);
+        if (r == HEC_ECLOSED) { /* no node is left */
+            run->nodes_gone = true;
+            return 0;
+        }
         if (r < 0 && r != HEC_EINTR)
             return r;
         if (is_over(run))
@@ -439,11 +450,25 @@ static void over(void *ctx, map_said *said)
     map_task_destroy((map_task *)(void *)said);
 }
 
+static int make_places(map_run *run, hec_error *err)
+{
+    uint32_t width = hec_commands_width(run->engine);
+
+    for (run->n_running = 16; run->n_running < width; run->n_running *= 2)
+        continue;
+    run->running = calloc(run->n_running, sizeof *run->running);
+    run->places = calloc(width, sizeof *run->places);
+    if (!run->running || !run->places)
+        return hec__fail(err, HEC_ENOMEM, 0, "no memory for %" PRIu32 " tasks at a time", width);
+    for (uint32_t i = 0; i < width; i++)
+        run->places[run->n_places++] = width - i;
+    return 0;
+}
+
 static int open_all(map_run *run, hec_error *err)
 {
     static const hec_command_ops ops = {.next = next, .end = end, .data = data};
     const map_options *o = run->o;
-    hec_commands_options eo = {.width = o->width, .ops = &ops, .ctx = run};
     map_template_options to = {
         .words = o->words, .n_words = o->n_words, .shell = o->shell, .only_names = o->plan != NULL};
     map_input_options io = {o->sources, o->n_sources, o->null, o->colsep, o->header, o->plan};
@@ -461,18 +486,12 @@ static int open_all(map_run *run, hec_error *err)
     if (r == 0)
         r = map_output_init(&run->out, err);
     if (r == 0)
-        r = hec_commands_create(&eo, &run->engine, err);
+        r = map_engine_open(run, &ops, err);
     if (r == 0 && (o->journal || o->in_run))
         r = map_journal_open(run, err);
     if (r == 0 && o->joblog)
         r = map_joblog_open(run, err);
-    run->running = calloc(o->width + 1, sizeof *run->running);
-    run->places = calloc(o->width, sizeof *run->places);
-    if (r == 0 && (!run->running || !run->places))
-        no_memory(run);
-    for (uint32_t i = 0; run->places && i < o->width; i++)
-        run->places[run->n_places++] = o->width - i;
-    return r;
+    return r < 0 ? r : make_places(run, err);
 }
 
 static void close_all(map_run *run)

@@ -12,7 +12,7 @@ _hec_runs()
 _hec()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
-    local verbs='host map sweep results logs config script check site submit list status wait cancel clean rerun resume diff report help'
+    local verbs='host map sweep results logs config script check site mpi submit list status wait cancel clean rerun resume diff report help'
 
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
@@ -40,12 +40,19 @@ _hec()
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         fi
         ;;
-    map) mapfile -t COMPREPLY < <(compgen -W '--jobs --force --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --arg-file --null --colsep --header --journal --help' -- "$cur") ;;
+    map) mapfile -t COMPREPLY < <(compgen -W '--jobs --force --nodes --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --arg-file --null --colsep --header --journal --help' -- "$cur") ;;
     results) mapfile -t COMPREPLY < <(compgen -W '--failed --json --csv --help' -- "$cur") ;;
-    sweep) mapfile -t COMPREPLY < <(compgen -W '--jobs --force --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --schema --help' -- "$cur") ;;
+    sweep) mapfile -t COMPREPLY < <(compgen -W '--jobs --force --nodes --keep-order --line-buffer --ungroup --tag --shell --workdir --timeout --memory --retries --retry-on --backoff --retry-memory --deadline --halt --dry-run --bar --eta --run --resume --journal-tag --joblog --results --schema --help' -- "$cur") ;;
     script) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --requeue --output --error --workdir --task-time --raw --site --scheduler --part --help' -- "$cur") ;;
     check) mapfile -t COMPREPLY < <(compgen -W '--nodes --cpus --gpus --memory --time --partition --queue --qos --account --name --array --after --mail --constraint --exclusive --module --setup --env --launch --warn --requeue --output --error --workdir --task-time --raw --site --scheduler --script --live --json --help' -- "$cur") ;;
     site) mapfile -t COMPREPLY < <(compgen -W '--json --live --help' -- "$cur") ;;
+    mpi)
+        if [ "${cur#-}" != "$cur" ]; then
+            mapfile -t COMPREPLY < <(compgen -W '--mpicc --output --nodes --help' -- "$cur")
+        else
+            mapfile -t COMPREPLY < <(compgen -W 'check build source' -- "$cur")
+        fi
+        ;;
     list) mapfile -t COMPREPLY < <(compgen -W '--open --state --json --help' -- "$cur") ;;
     status) mapfile -t COMPREPLY < <(compgen -W "--now --json --help $(_hec_runs)" -- "$cur") ;;
     logs) mapfile -t COMPREPLY < <(compgen -W "--task --index --stdout --stderr --follow --paths --help $(_hec_runs)" -- "$cur") ;;

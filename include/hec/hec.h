@@ -13,6 +13,7 @@
 #include <hec/zygote.h>
 #include <hec/parallel.h>
 #include <hec/command.h>
+#include <hec/nodes.h>
 #include <hec/journal.h>
 #include <hec/stream.h>
 #include <hec/config.h>

@@ -2,6 +2,7 @@
  *
  * The engine of commands as others see it.
  */
+#include "command/far.h"
 #include "command/state.h"
 
 #include "base/cleanup.h"
@@ -145,6 +146,11 @@ void hec_commands_destroy(hec_commands *c, uint32_t grace_ms)
 {
     if (!c)
         return;
+    if (c->far) {
+        hec__far_destroy(c->far);
+        free(c);
+        return;
+    }
     if (c->running && c->pid == getpid())
         end_all(c, grace_ms);
     for (uint32_t i = 0; c->places && i < c->width; i++)
@@ -287,6 +293,8 @@ int hec_commands_step(hec_commands *c, int timeout_ms, hec_error *err)
 {
     int r;
 
+    if (c->far)
+        return hec__far_step(c->far, timeout_ms, err);
     c->told = 0;
     c->data_failed = false;
     r = fill(c, err);
@@ -302,18 +310,20 @@ int hec_commands_step(hec_commands *c, int timeout_ms, hec_error *err)
 
 uint32_t hec_commands_running(const hec_commands *c)
 {
-    return c->running;
+    return c->far ? c->far->under_way : c->running;
 }
 
 uint32_t hec_commands_width(const hec_commands *c)
 {
-    return c->width;
+    return c->far ? c->far->width : c->width;
 }
 
 uint32_t hec_commands_cancel(hec_commands *c, uint64_t task)
 {
     uint32_t n = 0;
 
+    if (c->far)
+        return hec__far_end(c->far, task, false);
     for (uint32_t i = 0; i < c->width; i++)
         if (task == HEC_COMMANDS_ALL || c->places[i].task == task)
             n += hec__place_ask(c, &c->places[i], HEC_TASK_CANCELLED);
@@ -324,6 +334,8 @@ uint32_t hec_commands_kill(hec_commands *c, uint64_t task)
 {
     uint32_t n = 0;
 
+    if (c->far)
+        return hec__far_end(c->far, task, true);
     for (uint32_t i = 0; i < c->width; i++)
         if (task == HEC_COMMANDS_ALL || c->places[i].task == task)
             n += hec__place_kill(&c->places[i], HEC_TASK_CANCELLED);
@@ -334,6 +346,8 @@ int hec_commands_listen(hec_commands *c, int fd, hec_error *err)
 {
     int r;
 
+    if (c->far)
+        return hec__far_listen(c->far, fd);
     if (c->ear == fd)
         return 0;
     hec_commands_deafen(c);
@@ -345,6 +359,10 @@ int hec_commands_listen(hec_commands *c, int fd, hec_error *err)
 
 void hec_commands_deafen(hec_commands *c)
 {
+    if (c->far) {
+        hec__far_listen(c->far, -1);
+        return;
+    }
     if (c->ear >= 0)
         hec__watch_remove(&c->watch, c->ear);
     c->ear = -1;
@@ -352,5 +370,5 @@ void hec_commands_deafen(hec_commands *c)
 
 void hec_commands_wake(const hec_commands *c)
 {
-    hec__watch_ring(&c->watch);
+    hec__watch_ring(c->far ? &c->far->watch : &c->watch);
 }

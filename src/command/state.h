@@ -8,6 +8,8 @@
  *   capture.c    its output -> memory
  *   end.c        its end: by itself, by its time limit, by us; what it has left running
  *   commands.c   create, step, destroy: the order in which the others are called
+ *
+ * An engine whose places are on other nodes has nothing of this but `far`: far.h.
  */
 #ifndef HEC_COMMAND_STATE_H
 #define HEC_COMMAND_STATE_H
@@ -60,7 +62,10 @@ typedef struct hec__place {
     uint64_t parent_rss;         /* the largest that this process was when it was started, bytes */
 } hec__place;
 
+struct hec__far;
+
 struct hec_commands {
+    struct hec__far *far; /* NULL: of this node */
     hec_command_ops ops;
     void *ctx;
     uint32_t width, running;

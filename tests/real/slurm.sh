@@ -107,6 +107,7 @@ CredType=cred/munge
 AuthInfo=socket=$REAL/munge/socket,cred_expire=5
 StateSaveLocation=$REAL/state
 SlurmdSpoolDir=$REAL/spool-%n
+TmpFS=$REAL/tmp-%n
 SlurmctldPidFile=$REAL/run/slurmctld
 SlurmdPidFile=$REAL/run/slurmd-%n
 SlurmctldLogFile=$REAL/log/slurmctld
@@ -165,6 +166,7 @@ slurm_up() {
     as slurm slurmctld -c </dev/null >"$REAL/log/slurmctld.out" 2>&1
     must_wait 20 'the controller' sh -c "scontrol ping | grep -q 'is UP'"
     for n in $(seq $SLURM_NODES); do
+        install -d -m 1777 "$REAL/tmp-$NODE$n" # each node's own, where PMIx has its sockets
         slurm_start_node "$NODE$n"
     done
     must_wait 30 'the nodes' slurm_idle
