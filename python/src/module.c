@@ -80,6 +80,7 @@ static PyObject *zygote_end(PyObject *module, PyObject *unused)
     (void)unused;
     hecmod_zygote_end(state_of(module));
     hec_topology_destroy(state_of(module)->topology);
+    state_of(module)->topology = NULL; /* there may be another zygote, and another pool */
     Py_RETURN_NONE;
 }
 
