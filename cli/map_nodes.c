@@ -65,7 +65,7 @@ int map_engine_open(map_run *run, const hec_command_ops *ops, hec_error *err)
 {
     HEC_AUTO(hec_topology) t = NULL;
     hec_commands_options o = {.width = run->o->width, .ops = ops, .ctx = run};
-    nodes_plan p;
+    nodes_plan p = {0};
     int r = hec_topology_read(NULL, &t, err);
 
     if (r == 0)

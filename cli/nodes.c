@@ -137,9 +137,9 @@ static bool find_file(char *buf, size_t size)
 
 bool nodes_find_program(nodes_plan *p)
 {
+    static const char word[] = "hec-mpi ";
     char text[512], *line;
     const char *argv[] = {p->program, "--about", NULL};
-    unsigned protocol = 0;
     int status;
 
     if (!find_file(p->program, sizeof p->program)) {
@@ -150,7 +150,7 @@ bool nodes_find_program(nodes_plan *p)
     }
     status = nodes_ask(argv, text, sizeof text);
     line = strchr(text, '\n');
-    if (status != 0 || sscanf(text, "hec-mpi %u", &protocol) != 1 || !line) {
+    if (status != 0 || strncmp(text, word, sizeof word - 1) != 0 || !line) {
         text[strcspn(text, "\n")] = '\0';
         snprintf(p->why, sizeof p->why, "'%.120s' does not run: %.120s", p->program,
                  *text ? text : "it says nothing");
@@ -159,7 +159,7 @@ bool nodes_find_program(nodes_plan *p)
                  "build it anew: 'hec mpi build'");
         return false;
     }
-    if (protocol != HEC_MPI_PROTOCOL) {
+    if (strtoul(text + sizeof word - 1, NULL, 10) != HEC_MPI_PROTOCOL) {
         snprintf(p->why, sizeof p->why, "'%.120s' is of another version than hec %s", p->program,
                  hec_version());
         snprintf(p->hint, sizeof p->hint, "build it anew: 'hec mpi build'");

@@ -31,7 +31,7 @@ extern const char *const nodes_env[];
 
 /* Decides. `nodes` is the value of --nodes, or NULL. Runs hec-mpi and srun for a moment, where
  * there are several nodes. HEC_EINVAL: `nodes` makes no sense. */
-int nodes_decide(const hec_topology *t, const char *nodes, nodes_plan *ret, hec_error *err);
+int nodes_decide(const hec_topology *t, const char *nodes, nodes_plan *p, hec_error *err);
 
 /* Looks for hec-mpi, and asks it what it is: program and library. False: there is none that runs,
  * and why says so. */

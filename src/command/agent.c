@@ -193,7 +193,7 @@ static int give_back(agent *a, uint32_t count, hec_error *err)
 
     for (const order *o = a->first; o; o = o->next)
         n++;
-    for (keep = n > count ? n - count : 0; keep > 0; keep--)
+    for (keep = n > count ? n - count : 0; keep > 0 && *at; keep--)
         at = &(*at)->next;
     a->last = at;
     while (*at) {
