@@ -18,12 +18,13 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-#: Scripts of the tests take several workers also where there is one CPU, and many are to say nothing.
+#: Scripts of the tests take two workers also where there is one CPU, and many are to say nothing.
 QUIET = ",".join(f"ignore:{n} workers were asked for" for n in range(2, 65))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ.setdefault("PYTHONWARNINGS", QUIET)
+    if len(os.sched_getaffinity(0)) < 2:
+        os.environ.setdefault("PYTHONWARNINGS", QUIET)
     os.environ.setdefault("HEC_SITE", "local")  # the tests may run on a login node
     config.addinivalue_line("markers", "slow: takes more than a second or two")
     import pyhec

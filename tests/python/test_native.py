@@ -450,5 +450,5 @@ import sys, pyhec
 pyhec.map_native
 print([m for m in ("numpy", "ctypes", "re", "threading", "pyhec._pool") if m in sys.modules])
 """
-    out, err = run_script(tmp_path, code)
+    out, err = run_script(tmp_path, code, env={"PYTHONWARNINGS": ""})  # filters of texts need re
     assert err == "" and out == "[]\n"
