@@ -239,6 +239,17 @@ def _write(folder: str, name: str, value: typing.Any) -> None:
     os.replace(path + ".new", path)
 
 
+# Grid Engine and others begin a job without the variables of who submits it.
+_FIND = "import runpy, sys; sys.path.append(sys.argv[1]); runpy.run_module('pyhec._job_main', None, '__main__')"
+
+
+def _command() -> list[str]:
+    """What a job runs; where this package is found by PYTHONPATH alone, with its place."""
+    if not os.environ.get("PYTHONPATH"):
+        return [sys.executable, "-m", "pyhec._job_main"]
+    return [sys.executable, "-c", _FIND, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
+
+
 def _submit(
     call: dict[str, typing.Any], site: Site, options: dict[str, typing.Any], jobs: int | None
 ) -> Job:
@@ -251,7 +262,7 @@ def _submit(
     if "after" in options:
         options["after"] = _after(options["after"])
     run_dir, snapshot = options.pop("run_dir", None), snapshot_kind(options.pop("snapshot", None))
-    command = [sys.executable, "-m", "pyhec._job_main"]
+    command = _command()
     _, path, *_ = _hec.run_plan(site, _pairs(options), command, run_dir, snapshot)
     try:
         with open(os.path.join(path, "call.pickle"), "xb") as f:

@@ -242,3 +242,14 @@ def test_long_calls_are_not(tmp_path: pathlib.Path) -> None:
     assert _packing.jobs_for(100, 30.0, 1, 10) == 5
     assert _packing.jobs_for(100, 30.0, 2, 10) == 2
     assert _packing.jobs_for(3, 0.0, 1, 3) == 1
+
+
+def test_found_without_the_environment(monkeypatch):
+    """A scheduler may begin a job without PYTHONPATH, by which alone this package was found."""
+    from pyhec import _job
+
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    command = _job._command()
+    assert command[-1] == os.path.dirname(os.path.dirname(_job.__file__))
+    done = subprocess.run(command, env={}, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "HEC_RUN" in done.stderr
