@@ -26,6 +26,16 @@ wait_until()
 }
 # Processes by their command line, without this script's own.
 theirs() { pgrep -f -- "$1" | grep -vx "$$"; }
+# Agents of ours work in this folder: another test may have its own.
+here=$(pwd -P)
+agents()
+{
+    for ag_pid in $(theirs 'hec mpi agent'); do
+        if [ "$(readlink "/proc/$ag_pid/cwd")" = "$here" ]; then
+            echo "$ag_pid"
+        fi
+    done
+}
 nobody() { ! theirs "$1"; }
 several() { [ "$(theirs "$1" | wc -l)" -ge "$2" ]; }
 
@@ -178,7 +188,7 @@ finish()
     wait "$map"
     status=$?
 }
-all_gone() { nobody "^sleep [0-9]*\\.$mark\$" && nobody 'hec mpi agent' && nobody "^$WORK/.*hec-mpi hec-"; }
+all_gone() { nobody "^sleep [0-9]*\\.$mark\$" && [ -z "$(agents)" ] && nobody "^$WORK/.*hec-mpi hec-"; }
 
 ends_in_order()
 {
@@ -216,7 +226,7 @@ losses()
     is "$status $(tr '\n' ' ' <out)" "0 short1 short2 60.$mark 61.$mark 62.$mark 63.$mark " \
         "$1: again: all is there"
     start sleep ::: 3.$mark 3.$mark 3.$mark 3.$mark 3.$mark 3.$mark 0 0 0 0
-    kill -KILL "$(theirs 'hec mpi agent' | tail -n 1)"
+    kill -KILL "$(agents | tail -n 1)"
     finish
     is_status 75 "$1: one node is lost"
     err_has '1 of 3 nodes was lost, and 2 tasks with it' "$1: it is told"
@@ -224,7 +234,7 @@ losses()
     rm -f killed
     start --retries 1 --retry-on lost sh -c '[ -e killed ] || exec sleep $0' ::: 3.$mark 3.$mark 3.$mark 3.$mark 3.$mark 3.$mark
     touch killed
-    kill -KILL "$(theirs 'hec mpi agent' | tail -n 1)"
+    kill -KILL "$(agents | tail -n 1)"
     finish
     is_status 0 "$1: what was lost is tried again on another node, if that was asked for"
 }
