@@ -44,12 +44,18 @@ pool.join()
     "Job.wait": """
 job = pyhec.submit(sleepy)
 print("busy", flush=True)
-job.wait()
+try:
+    job.wait()
+finally:
+    job.cancel()
 """,
     "Job.result": """
 job = pyhec.submit(sleepy)
 print("busy", flush=True)
-job.result()
+try:
+    job.result()
+finally:
+    job.cancel()
 """,
 }
 
