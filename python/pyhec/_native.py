@@ -289,7 +289,7 @@ def _plan_blocks(signature: Signature, values: tuple[typing.Any, ...], out: typi
 #: What the last call of a function found out, what the function said of itself then, and the
 #: function, so that its number stays its own. A loop of short calls would spend its time on finding
 #: that out.
-_seen: dict[typing.Any, tuple[_hec.NativeCall, typing.Any, typing.Any, typing.Any]] = {}
+_seen: dict[typing.Any, tuple[_hec.NativeCall, typing.Any, typing.Any, typing.Any, typing.Any]] = {}
 _SEEN_MAX = 256
 
 
@@ -306,9 +306,13 @@ def _run_again(
     known = _seen.get(_name(func, signature))
     if known is None:
         return False
-    call, argtypes, restype, _ = known
-    # A function of ctypes may have been told something else since.
-    if argtypes is not None and not (func.argtypes is argtypes and func.restype is restype):
+    call, argtypes, types, restype, _ = known
+    # A function of ctypes may have been told something else since, or its list been changed.
+    if argtypes is not None and not (
+        func.argtypes is argtypes
+        and func.restype is restype
+        and (types is argtypes or types == tuple(argtypes))
+    ):
         return False
     return call.run(arrays, out, threads, _takes_signals())
 
@@ -326,7 +330,6 @@ def _note(
         any(v.ndim != 1 or step != v.itemsize for v, step in zip(views, plan.steps))
         or outs != (out is not None)
         or isinstance(out, tuple)
-        or (argtypes is not None and not isinstance(argtypes, tuple))  # a list can change
     ):
         return
     if len(_seen) >= _SEEN_MAX:
@@ -335,7 +338,8 @@ def _note(
     call = _hec.NativeCall(
         address, plan.kind, len(plan.scalars), plan.writes, plan.inputs, formats
     )
-    kept = (call, argtypes, getattr(func, "restype", None), func)
+    types = None if argtypes is None else tuple(argtypes)
+    kept = (call, argtypes, types, getattr(func, "restype", None), func)
     _seen[_name(func, signature)] = kept
 
 

@@ -118,6 +118,18 @@ def test_a_function_that_says_something_else_now(lib: typing.Any) -> None:
     assert (map_native(lib.twice, x, out=np.ones(10)) == 2.0).all()
 
 
+def test_types_in_a_list_that_changes(lib: typing.Any) -> None:
+    types: list[typing.Any] = [ctypes.c_double]
+    lib.twice.argtypes = types
+    x = np.ones(10)
+    for _ in range(2):
+        assert (map_native(lib.twice, x, out=np.ones(10)) == 2.0).all()
+        assert noted(lib.twice)
+    types[0] = ctypes.c_float
+    with pytest.raises(TypeError):
+        map_native(lib.twice, x, out=np.ones(10))
+
+
 def test_no_array_is_kept(lib: typing.Any) -> None:
     x = np.ones(10)
     gone = weakref.ref(x)
