@@ -216,10 +216,11 @@ static void settle_lost(const hec__known *k, const hec__seen *s, const hec__mark
 }
 
 /* It was ended by a signal after that was asked for: some schedulers do not tell the one from the
- * other. */
-static bool is_cancelled(const hec__known *k, const hec_job *j)
+ * other. Or it had not begun: why it could not is then in an accounting that comes when it likes,
+ * and what became of the run must not depend on that. */
+static bool is_cancelled(const hec__known *k, const hec__mark *m, const hec_job *j)
 {
-    return k->cancelled && (j->state == HEC_JOB_CANCELLED || j->signal) &&
+    return k->cancelled && (j->state == HEC_JOB_CANCELLED || j->signal || !m || !m->begin) &&
            (!j->ended || j->ended * 1000 + 1000 >= k->cancelled);
 }
 
@@ -255,10 +256,12 @@ static void settle_handed(const hec__known *k, const hec__handed *h, const hec__
         set_newer(k, s, m, jobs, j);
     else if (j->state == HEC_JOB_WAITING && m && m->begin && !m->end && m->begin > k->seen_at)
         set_going(m, jobs, j);
-    else if (hec_job_state_ended(j->state) && j->state != HEC_JOB_DONE && is_cancelled(k, j))
+    else if (hec_job_state_ended(j->state) && j->state != HEC_JOB_DONE && is_cancelled(k, m, j))
         set(j, HEC_JOB_CANCELLED, by_cancel);
     else if (j->state == HEC_JOB_FAILED && m && m->refused)
         set(j, HEC_JOB_OUT_OF_MEMORY, no_more);
+    else if (j->state == HEC_JOB_FAILED && m && m->end && m->status > 0 && m->status <= 128)
+        set_failed(m, jobs, j); /* it knows more, whichever of the two came first */
     if (m && m->end && hec_job_state_ended(j->state) && j->exit_code < 0)
         j->exit_code = m->status;
 }

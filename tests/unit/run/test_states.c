@@ -141,6 +141,27 @@ static void test_named(void)
            "why it failed");
 }
 
+/* What is told does not depend on which was heard first, the job or the accounting. */
+static void test_either_first(void)
+{
+    HEC_AUTO(hec_rundir) run = make("sge", "\"time=10h\"");
+    HEC_AUTO(hec_rundir) stuck = make("sge", "\"time=10h\"");
+
+    tell(run, "state", 100, SUBMITTED);
+    tell(run, "marks/1", 95, BEGIN);
+    tell(run, "marks/1", 94, "\"event\":\"end\",\"status\":127");
+    is_str(states(run), "-1 failed; exit status 127: its command was not found", "the job");
+    tell(run, "state", 90, "\"event\":\"seen\",\"id\":\"7\",\"state\":\"failed\",\"exit\":127");
+    is_str(states(run), "-1 failed; exit status 127: its command was not found",
+           "and the accounting says less");
+    tell(stuck, "state", 100, SUBMITTED);
+    tell(stuck, "state", 60, "\"event\":\"cancel\"");
+    tell(stuck, "state", 50, LOST);
+    is_str(states(stuck), "-1 cancelled; by hec cancel", "cancelled before it began");
+    tell(stuck, "state", 40, "\"event\":\"seen\",\"id\":\"7\",\"state\":\"failed\",\"exit\":-1");
+    is_str(states(stuck), "-1 cancelled; by hec cancel", "whatever the accounting has of it");
+}
+
 #define SEEN(index, state)                                                                         \
     "\"event\":\"seen\",\"id\":\"7\",\"index\":" index ",\"state\":\"" state "\""
 
@@ -189,6 +210,7 @@ int main(void)
     test_undecided();
     test_silent_scheduler();
     test_named();
+    test_either_first();
     test_array();
     test_never_begun();
     snprintf(command, sizeof command, "rm -rf %s", work);
