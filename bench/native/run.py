@@ -5,7 +5,7 @@
 
 Needs a C compiler with OpenMP; Numba's rows are left out where there is no Numba. All candidates
 of a kernel run in turn in one process, round after round, so that what else the machine does hits
-all alike. Each has a few calls to itself before one is timed, because the threads of OpenMP go on
+all alike. Each has some calls to itself before it is timed, because the threads of OpenMP go on
 spinning for milliseconds and would be in the way of whoever comes next. A ratio is the median over the rounds of a candidate's time to map_native's of the same
 round; above 1, map_native is faster.
 """
@@ -124,18 +124,25 @@ def candidates(
     return found
 
 
-SETTLE_S = 0.008
+SETTLE_S = 0.02
+TIMED_S = 0.004
 
 
 def timed(function: typing.Callable[[], object]) -> float:
-    """Seconds of a call, when the candidate has had the machine to itself for a moment."""
+    """Seconds of a call, the mean of a few milliseconds of calls, when the candidate has had the
+    machine to itself for a moment.
+    """
     end = time.perf_counter() + SETTLE_S
     function()
     while time.perf_counter() < end:
         function()
-    began = time.perf_counter()
-    function()
-    return time.perf_counter() - began
+    calls, began = 0, time.perf_counter()
+    while True:
+        function()
+        calls += 1
+        seconds = time.perf_counter() - began
+        if seconds >= TIMED_S:
+            return seconds / calls
 
 
 def measure(found: Candidates, rounds: int) -> dict[str, list[float]]:
