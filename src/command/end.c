@@ -89,14 +89,19 @@ static int tell(hec_commands *c, const hec_command_end *end, hec_error *err)
     return 0;
 }
 
+hec_command_end hec__refusal(uint64_t task, const hec_error *why)
+{
+    return (hec_command_end){.task = task,
+                             .verdict = HEC_TASK_REFUSED,
+                             .exit_status = -1,
+                             .out = {.data = ""},
+                             .err = {.data = ""},
+                             .error = why};
+}
+
 int hec__tell_refusal(hec_commands *c, uint64_t task, const hec_error *why, hec_error *err)
 {
-    hec_command_end end = {.task = task,
-                           .verdict = HEC_TASK_REFUSED,
-                           .exit_status = -1,
-                           .out = {.data = ""},
-                           .err = {.data = ""},
-                           .error = why};
+    hec_command_end end = hec__refusal(task, why);
 
     return tell(c, &end, err);
 }

@@ -291,12 +291,7 @@ static hec__flight *make_flight(hec__far *f, const hec_command *command, hec_err
 
 static int refuse(hec__far *f, uint64_t task, const hec_error *why, hec_error *err)
 {
-    hec_command_end end = {.task = task,
-                           .verdict = HEC_TASK_REFUSED,
-                           .exit_status = -1,
-                           .out = {.data = ""},
-                           .err = {.data = ""},
-                           .error = why};
+    hec_command_end end = hec__refusal(task, why);
 
     f->told++;
     if (f->ops.end && f->ops.end(f->ctx, &end) < 0)

@@ -159,7 +159,10 @@ bool hec__oom_killed(hec_commands *c, const hec_command_end *end);
 
 /* end.c */
 
-/* Tells of a command that never ran. 0 or HEC_ECALLBACK. */
+/* The end of a command that never ran. Borrows the error. */
+hec_command_end hec__refusal(uint64_t task, const hec_error *why);
+
+/* Tells of one. 0 or HEC_ECALLBACK. */
 int hec__tell_refusal(hec_commands *c, uint64_t task, const hec_error *why, hec_error *err);
 
 #endif
