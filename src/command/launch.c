@@ -30,11 +30,14 @@
 int hec_nodes_here(char *buf, size_t size, hec_error *err)
 {
     char boot[64] = "", net[64] = "";
-    HEC_AUTO_FILE f = fopen("/proc/sys/kernel/random/boot_id", "re");
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
     struct stat st;
 
-    if (f && fgets(boot, sizeof boot, f))
-        boot[strcspn(boot, "\n")] = '\0';
+    if (f) {
+        if (fgets(boot, sizeof boot, f))
+            boot[strcspn(boot, "\n")] = '\0';
+        fclose(f);
+    }
     if (stat("/proc/self/ns/net", &st) == 0)
         snprintf(net, sizeof net, "%ju", (uintmax_t)st.st_ino);
     if (!boot[0] || !net[0])

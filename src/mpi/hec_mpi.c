@@ -88,7 +88,7 @@ static int64_t now_ns(void)
 }
 
 /* MPI ends all processes with one that is ended in this way. */
-static void die(const char *what, int sys)
+static _Noreturn void die(const char *what, int sys)
 {
     fprintf(stderr, "hec-mpi: %s%s%s\n", what, sys ? ": " : "", sys ? strerror(sys) : "");
     MPI_Abort(MPI_COMM_WORLD, 1);
@@ -113,13 +113,15 @@ static char *make_room(queue *q, size_t n)
     }
     if (q->cap - q->to < n) {
         size_t cap = q->cap ? q->cap : 4096;
+        char *data;
 
         while (cap - q->to < n)
             cap *= 2;
-        q->data = realloc(q->data, cap);
-        q->cap = cap;
-        if (!q->data)
+        data = realloc(q->data, cap);
+        if (!data)
             die("no memory", ENOMEM);
+        q->data = data;
+        q->cap = cap;
     }
     return q->data + q->to;
 }
