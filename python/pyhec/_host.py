@@ -23,14 +23,22 @@ def cpu_count() -> int:
 _grant: tuple[int, str | None, str | None] | None = None
 
 
+def _granted_once() -> tuple[int, str | None, str | None]:
+    global _grant
+    if _grant is None:
+        _grant = _hec.grant()
+    return _grant
+
+
 def granted() -> int:
     """The same for a call that is to use all of them, which a login node is not for."""
-    cpus, _, login = _hec.grant(False)
-    n = _hec.cores_free(cpus)
-    if login is not None and n > 1:
-        from ._grant import tell_login
+    n = cpu_count()
+    if n > 1:
+        login = _granted_once()[2]
+        if login is not None:
+            from ._grant import tell_login
 
-        tell_login(n, login)
+            tell_login(n, login)
     return n
 
 
@@ -38,12 +46,9 @@ def wanted(n: int) -> int:
     """How many workers a call has that asks for n. That n is more than was granted is said. For
     workers that are started by then: they come up meanwhile.
     """
-    global _grant
     n = _hec.cores_free(n)
     if n > 1:
-        if _grant is None:
-            _grant = _hec.grant(True)
-        cpus, why, login = _grant
+        cpus, why, login = _granted_once()
         if login is not None or (why is not None and n > cpus):
             from ._grant import tell_excess, tell_login
 

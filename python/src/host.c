@@ -23,15 +23,16 @@ PyObject *hecmod_cpus(PyObject *module, PyObject *unused)
     return PyLong_FromLong(n);
 }
 
-PyObject *hecmod_grant(PyObject *module, PyObject *known)
+PyObject *hecmod_grant(PyObject *module, PyObject *unused)
 {
     hecmod_state *st = PyModule_GetState(module);
-    hec_topology *t = known == Py_True ? st->topology : NULL;
+    hec_topology *t = st->topology;
     hec_error err = {0};
     char login[256];
     PyObject *all;
     bool is_login;
 
+    (void)unused;
     if (t)
         st->topology = NULL;
     else if (hec_topology_read(NULL, &t, &err) < 0)

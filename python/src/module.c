@@ -189,11 +189,10 @@ static void module_free(void *module)
 
 static PyMethodDef module_methods[] = {
     {"cpus", hecmod_cpus, METH_NOARGS, "cpus() -> int\n\nHow many CPUs may be used here."},
-    {"grant", hecmod_grant, METH_O,
-     "grant(known) -> (cpus, why, login)\n\nHow many CPUs may be used; why, where that is a grant, "
-     "and why this is a login node, where it is one; else None. known: as it was when the last "
-     "pool "
-     "was made, where there is one."},
+    {"grant", hecmod_grant, METH_NOARGS,
+     "grant() -> (cpus, why, login)\n\nHow many CPUs may be used; why, where that is a grant, and "
+     "why this is a login node, where it is one; else None. As it was when the last pool was made, "
+     "where there is one."},
     {"host_json", hecmod_host_json, METH_O,
      "host_json(root) -> str\n\nWhat may be used, as JSON; root is None or a recorded machine."},
     {"encode_column", hecmod_encode_column, METH_VARARGS,

@@ -330,7 +330,7 @@ PyObject *hecmod_decode_column(PyObject *module, PyObject *args);
 
 /* host.c */
 PyObject *hecmod_cpus(PyObject *module, PyObject *unused);
-PyObject *hecmod_grant(PyObject *module, PyObject *known);
+PyObject *hecmod_grant(PyObject *module, PyObject *unused);
 PyObject *hecmod_host_json(PyObject *module, PyObject *root);
 
 /* config.c */
